@@ -1,0 +1,1 @@
+//! Message structure: headers, parts, ENVELOPE and BODYSTRUCTURE, decoding, composing. Pure.

@@ -1,0 +1,12 @@
+//! Values of the mail world, each checked when made, and the traits of the world beyond ([`outside`]).
+//!
+//! No I/O, no SQL, no clock of its own: time and randomness are parameters.
+
+pub mod address;
+pub mod clock;
+pub mod event;
+pub mod flags;
+pub mod ids;
+pub mod mailbox;
+pub mod secret;
+pub mod uidset;

@@ -1,0 +1,1 @@
+//! Sockets: listener, limits, TLS, PROXY protocol.

@@ -1,0 +1,1 @@
+//! SASL mechanisms as state machines (RFC 4422). Pure.

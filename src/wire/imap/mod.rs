@@ -1,0 +1,1 @@
+//! IMAP (RFC 9051, RFC 3501): framer, grammar, responses.
