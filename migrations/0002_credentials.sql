@@ -8,6 +8,12 @@ CREATE TABLE seal_key (
 COMMENT ON TABLE seal_key IS 'The sealing keys in use, by fingerprint: a node whose key file lacks one refuses to start.';
 COMMENT ON COLUMN seal_key.proof IS 'a known text sealed with the key';
 
+CREATE TABLE house_secret (
+    name   text COLLATE "C" PRIMARY KEY,
+    sealed bytea NOT NULL
+);
+COMMENT ON TABLE house_secret IS 'Secrets of the house itself, the same on every node and in every key rotation.';
+
 CREATE TABLE credential (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     account        bigint NOT NULL REFERENCES account ON DELETE CASCADE,

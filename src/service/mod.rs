@@ -8,6 +8,7 @@ pub mod login;
 pub mod mailbox;
 pub mod message;
 pub mod queue;
+pub mod seal;
 pub mod search;
 pub mod settings;
 pub mod snapshot;
@@ -107,5 +108,5 @@ pub(crate) struct Base {
     pub store: Store,
     pub clock: Clock,
     pub settings: settings::Settings,
-    pub keys: Arc<crate::store::seal::Keys>,
+    pub keys: Arc<seal::Keys>,
 }

@@ -32,6 +32,11 @@ sql! {
     SEAL_KEYS = "SELECT id, proof FROM seal_key ORDER BY created_at";
     SEAL_KEY_ADD = "INSERT INTO seal_key (id, proof, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     SEAL_KEY_REMOVE = "DELETE FROM seal_key WHERE id <> $1";
+    HOUSE_SECRET_ADD = "
+        INSERT INTO house_secret (name, sealed) VALUES ($1, $2)
+        ON CONFLICT (name) DO UPDATE SET sealed = house_secret.sealed RETURNING sealed";
+    HOUSE_SECRETS = "SELECT name, sealed FROM house_secret ORDER BY name FOR UPDATE";
+    HOUSE_SECRET_RESEAL = "UPDATE house_secret SET sealed = $2 WHERE name = $1";
     FAILURES = "
         SELECT subject, CASE WHEN last_at < $2 THEN 0 ELSE count END, last_at FROM login_failure WHERE subject = ANY($1)";
     FAILURE_ADD = "
@@ -220,6 +225,23 @@ impl Tx {
 
     pub async fn credential_reseal(&mut self, id: i64, sealed: &[u8]) -> Result<()> {
         sqlx::query(CREDENTIAL_RESEAL).bind(id).bind(sealed).execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// The house's secret of a name: the one there already, or this one from now on.
+    pub async fn house_secret_add(&mut self, name: &str, sealed: &[u8]) -> Result<Vec<u8>> {
+        let (sealed,): (Vec<u8>,) =
+            sqlx::query_as(HOUSE_SECRET_ADD).bind(name).bind(sealed).fetch_one(self.conn()).await?;
+        Ok(sealed)
+    }
+
+    /// All of the house's secrets, locked, for a change of keys.
+    pub async fn house_secret_list(&mut self) -> Result<Vec<(String, Vec<u8>)>> {
+        Ok(sqlx::query_as(HOUSE_SECRETS).fetch_all(self.conn()).await?)
+    }
+
+    pub async fn house_secret_reseal(&mut self, name: &str, sealed: &[u8]) -> Result<()> {
+        sqlx::query(HOUSE_SECRET_RESEAL).bind(name).bind(sealed).execute(self.conn()).await?;
         Ok(())
     }
 
