@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod clock;
+pub mod dsn;
 pub mod event;
 pub mod flags;
 pub mod ids;

@@ -2,11 +2,13 @@
 //! was asked (no wire, no net) and speaks to the store in short transactions.
 
 pub mod account;
+pub mod content;
 pub mod delivery;
 pub mod directory;
 pub mod login;
 pub mod mailbox;
 pub mod message;
+pub mod password;
 pub mod queue;
 pub mod seal;
 pub mod search;

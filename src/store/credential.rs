@@ -13,7 +13,8 @@ sql! {
             ARRAY(SELECT c.id FROM credential c WHERE c.account = a.id AND (c.expires_at IS NULL OR c.expires_at > $3) ORDER BY c.id),
             ARRAY(SELECT c.kind FROM credential c WHERE c.account = a.id AND (c.expires_at IS NULL OR c.expires_at > $3) ORDER BY c.id),
             ARRAY(SELECT c.sealed FROM credential c WHERE c.account = a.id AND (c.expires_at IS NULL OR c.expires_at > $3) ORDER BY c.id),
-            ARRAY(SELECT COALESCE(c.protocols, -1) FROM credential c WHERE c.account = a.id AND (c.expires_at IS NULL OR c.expires_at > $3) ORDER BY c.id)
+            ARRAY(SELECT COALESCE(c.protocols, -1) FROM credential c WHERE c.account = a.id AND (c.expires_at IS NULL OR c.expires_at > $3) ORDER BY c.id),
+            ARRAY(SELECT COALESCE(c.app, -1) FROM credential c WHERE c.account = a.id AND (c.expires_at IS NULL OR c.expires_at > $3) ORDER BY c.id)
         FROM address s JOIN domain d ON d.id = s.domain JOIN account a ON a.id = s.account
         JOIN domain d2 ON d2.id = a.domain
         WHERE d.name = $1 AND s.local = $2 AND s.enabled AND (s.expires_at IS NULL OR s.expires_at > $3)";
@@ -80,6 +81,8 @@ pub struct CredentialRow {
     pub sealed: Vec<u8>,
     /// Bit set of doors; `None`: all.
     pub protocols: Option<i32>,
+    /// The app password that a verifier belongs to.
+    pub app: Option<i64>,
 }
 
 /// A credential to be added.
@@ -102,15 +105,17 @@ impl Store {
         let kinds: Vec<i16> = row.try_get(7)?;
         let sealed: Vec<Vec<u8>> = row.try_get(8)?;
         let protocols: Vec<i32> = row.try_get(9)?;
+        let apps: Vec<i64> = row.try_get(10)?;
         let credentials = ids
             .into_iter()
             .zip(kinds)
-            .zip(sealed.into_iter().zip(protocols))
-            .map(|((id, kind), (sealed, bits))| CredentialRow {
+            .zip(sealed.into_iter().zip(protocols.into_iter().zip(apps)))
+            .map(|((id, kind), (sealed, (bits, app)))| CredentialRow {
                 id,
                 kind,
                 sealed,
                 protocols: (bits >= 0).then_some(bits),
+                app: (app >= 0).then_some(app),
             })
             .collect();
         Ok(Some(LoginRow {

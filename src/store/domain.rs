@@ -10,7 +10,7 @@ sql! {
     DOMAIN_LIST = "
         SELECT d.id, d.name, d.is_default, (SELECT name FROM domain WHERE id = d.alias_of),
             (SELECT count(*) FROM account WHERE domain = d.id)
-        FROM domain d ORDER BY name";
+        FROM domain d ORDER BY d.name";
     DOMAIN_ADD = "
         INSERT INTO domain (name, alias_of, is_default, created_at)
         SELECT $1, $2, NOT EXISTS (SELECT 1 FROM domain), $3 RETURNING id";

@@ -39,11 +39,11 @@ sql! {
     FLAGS_STORE = "
         WITH pick AS MATERIALIZED (
             SELECT g.uid, g.modseq, g.flags AS old_flags, g.keywords AS old_keywords,
-                (CASE $4 WHEN 0 THEN $5 WHEN 1 THEN g.flags | $5 ELSE g.flags & ~$5::int2 END)::int2 AS flags,
-                CASE WHEN $4 = 0 THEN NULLIF($6::int2[], '{}')
+                (CASE $4::int2 WHEN 0 THEN $5::int2 WHEN 1 THEN g.flags | $5::int2 ELSE g.flags & ~$5::int2 END)::int2 AS flags,
+                CASE WHEN $4::int2 = 0 THEN NULLIF($6::int2[], '{}')
                     WHEN $6::int2[] = '{}' THEN g.keywords
-                    WHEN $4 = 1 THEN NULLIF(ARRAY(SELECT DISTINCT k FROM unnest(COALESCE(g.keywords, '{}') || $6) k ORDER BY k), '{}')
-                    ELSE NULLIF(ARRAY(SELECT k FROM unnest(g.keywords) k WHERE k <> ALL ($6) ORDER BY k), '{}') END AS keywords
+                    WHEN $4::int2 = 1 THEN NULLIF(ARRAY(SELECT DISTINCT k FROM unnest(COALESCE(g.keywords, '{}') || $6::int2[]) k ORDER BY k), '{}')
+                    ELSE NULLIF(ARRAY(SELECT k FROM unnest(g.keywords) k WHERE k <> ALL ($6::int2[]) ORDER BY k), '{}') END AS keywords
             FROM unnest($2::int8[], $3::int8[]) AS r(lo, hi)
             JOIN message g ON g.mailbox = $1 AND g.uid BETWEEN r.lo AND r.hi
         ), changed AS (
@@ -55,7 +55,7 @@ sql! {
             INSERT INTO mailbox_change (mailbox, modseq, kind, uids, at)
             SELECT $1, $8, 1, range_agg(int8range(uid, uid, '[]')), $9 FROM changed HAVING count(*) > 0
         ), counted AS (
-            UPDATE mailbox SET modseq = $8, unseen = unseen + c.unseen, deleted = deleted + c.deleted
+            UPDATE mailbox m SET modseq = $8, unseen = m.unseen + c.unseen, deleted = m.deleted + c.deleted
             FROM (SELECT count(*) AS n, COALESCE(sum((old_flags & 1) - (flags & 1)), 0) AS unseen,
                     COALESCE(sum((flags & 8) / 8 - (old_flags & 8) / 8), 0) AS deleted FROM changed) c
             WHERE id = $1 AND c.n > 0
@@ -75,8 +75,8 @@ sql! {
             INSERT INTO mailbox_change (mailbox, modseq, kind, uids, at)
             SELECT $1, $4, 2, range_agg(int8range(uid, uid, '[]')), $7 FROM gone HAVING count(*) > 0
         ), counted AS (
-            UPDATE mailbox SET modseq = $4, messages = messages - c.n, bytes = bytes - c.bytes, unseen = unseen - c.unseen,
-                deleted = deleted - c.deleted
+            UPDATE mailbox m SET modseq = $4, messages = m.messages - c.n, bytes = m.bytes - c.bytes,
+                unseen = m.unseen - c.unseen, deleted = m.deleted - c.deleted
             FROM (SELECT count(*) AS n, COALESCE(sum(size), 0) AS bytes, count(*) FILTER (WHERE flags & 1 = 0) AS unseen,
                     count(*) FILTER (WHERE flags & 8 <> 0) AS deleted FROM gone) c
             WHERE id = $1 AND c.n > 0
@@ -90,8 +90,8 @@ sql! {
             INSERT INTO message (mailbox, uid, blob, email, thread, modseq, internal_at, saved_at, size, flags, keywords, prefix)
             SELECT $4, new_uid, blob, email, thread, $6, internal_at, $7, size, flags, keywords, prefix FROM pick
         ), counted AS (
-            UPDATE mailbox SET modseq = $6, uidnext = uidnext + c.n, messages = messages + c.n, bytes = mailbox.bytes + c.bytes,
-                unseen = mailbox.unseen + c.unseen, deleted = mailbox.deleted + c.deleted
+            UPDATE mailbox m SET modseq = $6, uidnext = m.uidnext + c.n, messages = m.messages + c.n, bytes = m.bytes + c.bytes,
+                unseen = m.unseen + c.unseen, deleted = m.deleted + c.deleted
             FROM (SELECT count(*) AS n, COALESCE(sum(size), 0) AS bytes, count(*) FILTER (WHERE flags & 1 = 0) AS unseen,
                     count(*) FILTER (WHERE flags & 8 <> 0) AS deleted FROM pick) c
             WHERE id = $4 AND c.n > 0

@@ -1,2 +1,4 @@
-#[test]
-fn it_runs() {}
+//! Integration tests: one binary, so that they link once.
+
+mod harness;
+mod store;

@@ -34,12 +34,12 @@ macro_rules! append_batch {
                 SELECT want.*, locked.uidnext + row_number() OVER (PARTITION BY mailbox ORDER BY ord) - 1 AS uid
                 FROM want JOIN ready USING (job) JOIN locked ON locked.id = want.mailbox
             ), bumped AS (
-                UPDATE mailbox SET uidnext = uidnext + c.n, modseq = modseq + 1, messages = messages + c.n,
-                    bytes = bytes + c.bytes, unseen = unseen + c.unseen, deleted = deleted + c.deleted
+                UPDATE mailbox m SET uidnext = m.uidnext + c.n, modseq = m.modseq + 1, messages = m.messages + c.n,
+                    bytes = m.bytes + c.bytes, unseen = m.unseen + c.unseen, deleted = m.deleted + c.deleted
                 FROM (SELECT mailbox, count(*) AS n, sum(size) AS bytes, count(*) FILTER (WHERE flags & 1 = 0) AS unseen,
                         count(*) FILTER (WHERE flags & 8 <> 0) AS deleted
                     FROM todo GROUP BY mailbox) c
-                WHERE mailbox.id = c.mailbox RETURNING mailbox.id, mailbox.modseq, mailbox.uidvalidity
+                WHERE m.id = c.mailbox RETURNING m.id, m.modseq, m.uidvalidity
             ), blobs AS (
                 INSERT INTO blob (hash, size, touched_at)
                 SELECT hash, size, $30 FROM unnest($12::bytea[], $13::int8[]) AS b(hash, size) ORDER BY hash
