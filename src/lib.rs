@@ -24,6 +24,7 @@ pub mod mime;
 pub mod model;
 pub mod net;
 pub mod sasl;
+pub mod service;
 pub mod store;
 pub mod wire;
 

@@ -6,16 +6,16 @@ pub mod content;
 pub mod delivery;
 pub mod directory;
 pub mod login;
-pub mod mailbox;
-pub mod message;
+
+
 pub mod password;
-pub mod queue;
+
 pub mod seal;
-pub mod search;
+
 pub mod settings;
-pub mod snapshot;
+
 pub mod spool;
-pub mod submission;
+
 
 use crate::model::clock::Clock;
 use crate::store::{Store, StoreError};
@@ -94,11 +94,7 @@ pub struct Services {
     pub login: login::Login,
     pub accounts: account::Accounts,
     pub directory: directory::Directory,
-    pub mailboxes: mailbox::Mailboxes,
-    pub messages: message::Messages,
     pub delivery: delivery::Delivery,
-    pub submission: submission::Submission,
-    pub queue: queue::Queue,
     pub settings: settings::Settings,
     pub spool: spool::SpoolRoom,
     pub store: Store,
