@@ -115,7 +115,10 @@ mod tests {
         assert!(proof_fits(Hash::Sha256, &stored, auth, &proof));
         assert!(!proof_fits(Hash::Sha256, &stored, auth, &proof[1..]));
         assert!(!proof_fits(Hash::Sha256, &stored, b"other", &proof));
-        assert_eq!(STANDARD.encode(server_signature(Hash::Sha256, &server, auth)), "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+        assert_eq!(
+            STANDARD.encode(server_signature(Hash::Sha256, &server, auth)),
+            "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+        );
     }
 
     /// RFC 5802 §5.

@@ -98,7 +98,9 @@ impl Server {
                 _ => Step::Malformed("no user name"),
             },
             (State::LoginPassword { name }, Some(password)) => match text(password) {
-                Some(password) => Step::Password { authzid: String::new(), authcid: name, password: Secret::new(password) },
+                Some(password) => {
+                    Step::Password { authzid: String::new(), authcid: name, password: Secret::new(password) }
+                }
                 None => Step::Malformed("no password"),
             },
             (State::ScramFirst(scram), Some(message)) => self.client_first(scram, message),
@@ -154,14 +156,22 @@ impl First {
         let mut parts = bare.split(',');
         let username = parts.next().and_then(|p| p.strip_prefix("n=")).ok_or("no user name")?;
         let username = scram::unescape_name(username).ok_or("bad user name")?;
-        let client_nonce = parts.next().and_then(|p| p.strip_prefix("r=")).filter(|r| !r.is_empty()).ok_or("no nonce")?;
+        let client_nonce =
+            parts.next().and_then(|p| p.strip_prefix("r=")).filter(|r| !r.is_empty()).ok_or("no nonce")?;
         let gs2 = message[..message.len() - bare.len()].to_owned();
         let username = scram::prepare(&username).ok_or("bad user name")?;
         Ok((Self { gs2, bare: bare.to_owned(), authzid, client_nonce: client_nonce.to_owned() }, username))
     }
 }
 
-fn client_final(scram: &Scram, first: &First, server_first: &str, nonce: &str, keys: &[(Vec<u8>, Vec<u8>)], message: &[u8]) -> Step {
+fn client_final(
+    scram: &Scram,
+    first: &First,
+    server_first: &str,
+    nonce: &str,
+    keys: &[(Vec<u8>, Vec<u8>)],
+    message: &[u8],
+) -> Step {
     let Some(message) = text(message) else { return Step::Malformed("not UTF-8") };
     let Some((without_proof, proof)) = message.rsplit_once(",p=") else { return Step::Malformed("no proof") };
     let Ok(proof) = STANDARD.decode(proof) else { return Step::Malformed("bad proof") };
@@ -184,7 +194,8 @@ fn client_final(scram: &Scram, first: &First, server_first: &str, nonce: &str, k
     if bound.as_deref() != Some(&expected[..]) {
         matched = None;
     }
-    let last = matched.map(|n| format!("v={}", STANDARD.encode(scram::server_signature(scram.hash, &keys[n].1, auth.as_bytes()))));
+    let last = matched
+        .map(|n| format!("v={}", STANDARD.encode(scram::server_signature(scram.hash, &keys[n].1, auth.as_bytes()))));
     Step::Proved { authzid: first.authzid.clone(), matched, last: last.unwrap_or_default().into_bytes() }
 }
 
@@ -216,7 +227,12 @@ mod tests {
     }
 
     /// Plays a whole exchange; what the server says of the proof, and whether the client believes the server.
-    fn exchange(mechanism: Mechanism, server_binding: Option<&[u8]>, client_binding: Option<&[u8]>, password: &str) -> (Step, bool) {
+    fn exchange(
+        mechanism: Mechanism,
+        server_binding: Option<&[u8]>,
+        client_binding: Option<&[u8]>,
+        password: &str,
+    ) -> (Step, bool) {
         let mut server = Server::new(mechanism, server_binding);
         let mut client = Client::new(mechanism, client_binding, "ann,lee", password, "cnonce");
         let first = client.first();
@@ -231,7 +247,9 @@ mod tests {
 
     #[test]
     fn scram_proves_either_password_with_and_without_binding() {
-        for (mechanism, binding) in [(Mechanism::ScramSha256, None), (Mechanism::ScramSha256Plus, Some(&b"exporter"[..]))] {
+        for (mechanism, binding) in
+            [(Mechanism::ScramSha256, None), (Mechanism::ScramSha256Plus, Some(&b"exporter"[..]))]
+        {
             for (password, wanted) in [("pencil", Some(0)), ("app", Some(1)), ("wrong", None)] {
                 let (step, believed) = exchange(mechanism, binding, binding, password);
                 assert!(matches!(step, Step::Proved { matched, .. } if matched == wanted), "{mechanism:?} {password}");
@@ -265,7 +283,9 @@ mod tests {
         let mut server = Server::new(Mechanism::Login, None);
         assert!(matches!(server.step(None), Step::Challenge(c) if c == b"Username:"));
         assert!(matches!(server.step(Some(b"ann")), Step::Challenge(c) if c == b"Password:"));
-        assert!(matches!(server.step(Some(b"secret")), Step::Password { password, .. } if password.expose() == "secret"));
+        assert!(
+            matches!(server.step(Some(b"secret")), Step::Password { password, .. } if password.expose() == "secret")
+        );
         assert!(matches!(server.step(Some(b"again")), Step::Malformed(_)));
     }
 

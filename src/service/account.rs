@@ -42,8 +42,12 @@ pub enum Role {
 }
 
 impl Role {
-    const NAMES: [(Self, &'static str); 4] =
-        [(Self::Member, "member"), (Self::Helper, "helper"), (Self::DomainAdmin, "domain-admin"), (Self::Owner, "owner")];
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::Member, "member"),
+        (Self::Helper, "helper"),
+        (Self::DomainAdmin, "domain-admin"),
+        (Self::Owner, "owner"),
+    ];
 
     /// Reads `member`, `helper`, `domain-admin` or `owner`.
     pub fn parse(raw: &str) -> Option<Self> {
@@ -159,7 +163,15 @@ impl Accounts {
     /// # Errors
     /// [`Refusal::Exists`] if the address is taken, [`Refusal::NotFound`] for a domain that is not ours,
     /// [`Refusal::Invalid`] for a reserved or unusable name.
-    pub async fn add(&self, actor: &Actor, address: &Address, name: &str, role: Role, quota: Option<u64>, password: Secret<String>) -> Result<AccountId> {
+    pub async fn add(
+        &self,
+        actor: &Actor,
+        address: &Address,
+        name: &str,
+        role: Role,
+        quota: Option<u64>,
+        password: Secret<String>,
+    ) -> Result<AccountId> {
         let local = fold_local(address.local());
         if RESERVED.contains(&local.as_str()) {
             return Err(Refusal::Invalid("postmaster and abuse lead to the owners and can't be an account"));
@@ -227,7 +239,11 @@ impl Accounts {
         let mut tx = self.base.store.begin().await?;
         tx.account_quota(account.id, quota).await?;
         let (before, after) = (json!(account.quota_bytes), json!(quota));
-        tx.audit_add(&row(actor, "account.quota", Some(account.id), &address.to_string(), Some(before), Some(after)), now).await?;
+        tx.audit_add(
+            &row(actor, "account.quota", Some(account.id), &address.to_string(), Some(before), Some(after)),
+            now,
+        )
+        .await?;
         Ok(tx.commit().await?)
     }
 
@@ -354,10 +370,19 @@ impl Accounts {
         Ok(Secrets { phc, password, with_sha1, salt })
     }
 
-    async fn write_secrets(&self, tx: &mut Tx, account: AccountId, secrets: &Secrets, now: DateTime<Utc>) -> Result<()> {
+    async fn write_secrets(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+        secrets: &Secrets,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         let keys = &self.base.keys;
         let mut sealed = vec![(kind::PASSWORD, keys.seal(secrets.phc.as_bytes(), "password")?)];
-        let mechanisms = [(kind::SCRAM_SHA_256, scram::Hash::Sha256, true), (kind::SCRAM_SHA_1, scram::Hash::Sha1, secrets.with_sha1)];
+        let mechanisms = [
+            (kind::SCRAM_SHA_256, scram::Hash::Sha256, true),
+            (kind::SCRAM_SHA_1, scram::Hash::Sha1, secrets.with_sha1),
+        ];
         for (number, hash, wanted) in mechanisms {
             if !wanted {
                 continue;
@@ -394,5 +419,14 @@ fn row<'a>(
     before: Option<serde_json::Value>,
     after: Option<serde_json::Value>,
 ) -> AuditRow<'a> {
-    AuditRow { actor: actor.account, actor_name: &actor.name, origin: &actor.origin, action, subject, subject_name, before, after }
+    AuditRow {
+        actor: actor.account,
+        actor_name: &actor.name,
+        origin: &actor.origin,
+        action,
+        subject,
+        subject_name,
+        before,
+        after,
+    }
 }

@@ -48,7 +48,8 @@ impl Delivery {
     /// quota are refused alone, a failure of the transaction is everybody's.
     pub async fn deliver(&self, incoming: Incoming) -> Vec<Result<()>> {
         let count = incoming.recipients.len();
-        let mut answers: Vec<Option<Refusal>> = incoming.recipients.iter().map(|r| over_quota(r, incoming.message.len())).collect();
+        let mut answers: Vec<Option<Refusal>> =
+            incoming.recipients.iter().map(|r| over_quota(r, incoming.message.len())).collect();
         if answers.iter().all(Option::is_some) {
             return answers.into_iter().map(|a| a.map_or(Ok(()), Err)).collect();
         }

@@ -16,7 +16,9 @@ pub enum Resolved {
     /// A suspended account or an alias that is switched off.
     Disabled,
     /// `permanent`: the setting says to refuse rather than to defer.
-    OverQuota { permanent: bool },
+    OverQuota {
+        permanent: bool,
+    },
     Deliver(Recipient),
 }
 
@@ -58,7 +60,8 @@ impl Directory {
     pub async fn resolve(&self, address: &Address) -> Result<Resolved> {
         let local = fold_local(address.local());
         let base = address.split_detail().map_or_else(|| local.clone(), |(base, _)| base.key());
-        let row = self.base.store.address_resolve(address.domain().as_str(), &local, &base, self.base.clock.now()).await?;
+        let row =
+            self.base.store.address_resolve(address.domain().as_str(), &local, &base, self.base.clock.now()).await?;
         if !row.domain_is_ours {
             return Ok(Resolved::NotOurs);
         }

@@ -130,7 +130,13 @@ impl Login {
     /// # Errors
     /// [`Refusal::WrongCredentials`] for anything wrong, [`Refusal::SlowDown`] after too many failures,
     /// [`Refusal::Unavailable`] when the database is away.
-    pub async fn password(&self, origin: &Origin, authzid: &str, authcid: &str, password: &Secret<String>) -> Result<Identity> {
+    pub async fn password(
+        &self,
+        origin: &Origin,
+        authzid: &str,
+        authcid: &str,
+        password: &Secret<String>,
+    ) -> Result<Identity> {
         let name = self.complete(origin, authcid).await?;
         self.check_limits(origin, name.as_ref()).await?;
         let found = self.lookup(name.as_ref()).await?;
@@ -162,7 +168,9 @@ impl Login {
         });
         let mut lookup = ScramLookup { salt, iterations, verifiers: Vec::new(), name, found, ids: Vec::new() };
         let row = lookup.found.as_ref();
-        let allowed = row.into_iter().flat_map(|row| row.credentials.iter().filter(|c| c.kind == number && may_use(row, c, origin)));
+        let allowed = row
+            .into_iter()
+            .flat_map(|row| row.credentials.iter().filter(|c| c.kind == number && may_use(row, c, origin)));
         for credential in allowed {
             let plain = self.base.keys.open(&credential.sealed, "verifier")?;
             let (stored, server) = plain.split_at(plain.len() / 2);
@@ -176,7 +184,13 @@ impl Login {
     ///
     /// # Errors
     /// As [`Login::password`].
-    pub async fn scram_finish(&self, origin: &Origin, lookup: ScramLookup, authzid: &str, matched: Option<usize>) -> Result<Identity> {
+    pub async fn scram_finish(
+        &self,
+        origin: &Origin,
+        lookup: ScramLookup,
+        authzid: &str,
+        matched: Option<usize>,
+    ) -> Result<Identity> {
         let proved = matched.is_some_and(|n| n < lookup.verifiers.len());
         self.conclude(origin, authzid, lookup.name, lookup.found, proved).await
     }
@@ -214,7 +228,8 @@ impl Login {
 
     async fn lookup(&self, name: Option<&Address>) -> Result<Option<LoginRow>> {
         // An empty name runs the same statement and finds nothing.
-        let (domain, local) = name.map_or((String::new(), String::new()), |a| (a.domain().to_string(), fold_local(a.local())));
+        let (domain, local) =
+            name.map_or((String::new(), String::new()), |a| (a.domain().to_string(), fold_local(a.local())));
         Ok(self.base.store.login_lookup(&domain, &local, self.base.clock.now()).await?)
     }
 
@@ -250,14 +265,23 @@ impl Login {
     fn memory_key(&self, origin: &Origin, row: &LoginRow, password: &Secret<String>) -> [u8; 32] {
         let second = row.credentials.iter().any(|c| c.kind == kind::TOTP);
         let mut context = hmac::Context::with_key(&self.base.keys.hmac("login memory"));
-        context.update(format!("{} {} {} {second} {} ", row.account, row.generation, row.status, origin.protocol.bit()).as_bytes());
+        context.update(
+            format!("{} {} {} {second} {} ", row.account, row.generation, row.status, origin.protocol.bit()).as_bytes(),
+        );
         context.update(password.expose().as_bytes());
         let mut out = [0; 32];
         out.copy_from_slice(context.sign().as_ref());
         out
     }
 
-    async fn conclude(&self, origin: &Origin, authzid: &str, name: Option<Address>, found: Option<LoginRow>, proved: bool) -> Result<Identity> {
+    async fn conclude(
+        &self,
+        origin: &Origin,
+        authzid: &str,
+        name: Option<Address>,
+        found: Option<LoginRow>,
+        proved: bool,
+    ) -> Result<Identity> {
         let authorized = match (&found, &name) {
             (Some(row), Some(name)) if proved && row.status == 0 => self.may_act_as(origin, authzid, name, row).await?,
             _ => false,
@@ -269,7 +293,11 @@ impl Login {
             tracing::info!(peer.protocol = ?origin.protocol, "sign-in refused");
             return Err(Refusal::WrongCredentials);
         };
-        let failures = self.base.store.login_failures(&[subject(name)], self.base.clock.now(), self.base.settings.duration("login.window")).await?;
+        let failures = self
+            .base
+            .store
+            .login_failures(&[subject(name)], self.base.clock.now(), self.base.settings.duration("login.window"))
+            .await?;
         if !failures.is_empty() {
             self.base.store.login_failure_clear(&subject(name)).await?;
         }
@@ -286,7 +314,9 @@ impl Login {
         }
         let asked = self.complete(origin, authzid).await?;
         Ok(asked.is_some_and(|asked| {
-            let same = |other_local: &str, other_domain: &str| asked.key() == other_local && asked.domain().as_str() == other_domain;
+            let same = |other_local: &str, other_domain: &str| {
+                asked.key() == other_local && asked.domain().as_str() == other_domain
+            };
             same(&name.key(), name.domain().as_str()) || same(&row.local, &row.domain)
         }))
     }
@@ -318,7 +348,9 @@ impl Login {
         if !(self.exempt)(origin.peer) {
             out.push(format!("i:{}", origin.peer));
             out.push(match origin.peer {
-                IpAddr::V4(ip) => format!("n:{}", ip.octets()[..3].iter().map(u8::to_string).collect::<Vec<_>>().join(".")),
+                IpAddr::V4(ip) => {
+                    format!("n:{}", ip.octets()[..3].iter().map(u8::to_string).collect::<Vec<_>>().join("."))
+                }
                 IpAddr::V6(ip) => format!("n:{:x}:{:x}:{:x}", ip.segments()[0], ip.segments()[1], ip.segments()[2]),
             });
         }

@@ -7,15 +7,15 @@ pub mod delivery;
 pub mod directory;
 pub mod login;
 
-
 pub mod password;
 
+pub mod queue;
 pub mod seal;
 
 pub mod settings;
 
 pub mod spool;
-
+pub mod submission;
 
 use crate::model::clock::Clock;
 use crate::store::{Store, StoreError};
@@ -95,16 +95,82 @@ pub struct Services {
     pub accounts: account::Accounts,
     pub directory: directory::Directory,
     pub delivery: delivery::Delivery,
+    pub submission: submission::Submission,
+    pub queue: queue::Queue,
     pub settings: settings::Settings,
     pub spool: spool::SpoolRoom,
-    pub store: Store,
+    store: Store,
 }
 
-/// What most services hold.
+/// What services hold in common.
 #[derive(Clone)]
 pub(crate) struct Base {
     pub store: Store,
     pub clock: Clock,
     pub settings: settings::Settings,
     pub keys: Arc<seal::Keys>,
+}
+
+/// How the services are put together.
+pub struct Options {
+    pub clock: Clock,
+    /// From the key file.
+    pub keys: seal::Keys,
+    /// Addresses that are never slowed or shut out.
+    pub exempt: Arc<dyn Fn(std::net::IpAddr) -> bool + Send + Sync>,
+    /// This host's name, for message ids and reports.
+    pub hostname: String,
+}
+
+impl Services {
+    /// Reads the settings, proves that the key file is the database's, and puts the services together.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] in words when a key in use is not in the key file.
+    pub async fn open(store: Store, options: Options) -> Result<Self> {
+        let Options { clock, keys, exempt, hostname } = options;
+        let settings = settings::Settings::new(store.clone(), clock.clone());
+        settings.reload().await?;
+        let keys = Arc::new(prove_keys(&store, keys, &clock).await?);
+        let base = Base { store: store.clone(), clock, settings: settings.clone(), keys };
+        let hasher = password::Hasher::new()?;
+        let directory = directory::Directory::new(base.clone());
+        Ok(Self {
+            login: login::Login::new(base.clone(), hasher.clone(), exempt),
+            accounts: account::Accounts::new(base.clone(), hasher),
+            delivery: delivery::Delivery::new(base.clone()),
+            submission: submission::Submission::new(base.clone(), directory.clone(), hostname.clone()),
+            queue: queue::Queue::new(base, hostname),
+            directory,
+            spool: spool::SpoolRoom::new(settings.clone(), settings.number("delivery.budget")),
+            settings,
+            store,
+        })
+    }
+
+    /// Hears every hint from now on.
+    pub fn events(&self) -> tokio::sync::broadcast::Receiver<crate::model::event::Event> {
+        self.store.hub().subscribe()
+    }
+}
+
+/// Every key in use must be in the file; the first start puts the file's key into use (I8).
+async fn prove_keys(store: &Store, keys: seal::Keys, clock: &Clock) -> Result<seal::Keys> {
+    let in_use = store.seal_key_list().await?;
+    if in_use.iter().any(|(id, proof)| !keys.has(id) || !keys.proves(proof)) {
+        return Err(Refusal::Invalid(
+            "the key file is not the one this database was sealed with: put the right file back",
+        ));
+    }
+    let mut tx = store.begin().await?;
+    if !in_use.iter().any(|(id, _)| *id == keys.id()) {
+        tx.seal_key_add(&keys.id(), &keys.proof()?, clock.now()).await?;
+    }
+    let mut fresh = [0; 32];
+    aws_lc_rs::rand::fill(&mut fresh).map_err(|_| Refusal::Internal(anyhow::anyhow!("no random numbers")))?;
+    let sealed = tx.house_secret_add("hmac", &keys.seal(&fresh, "house")?).await?;
+    tx.commit().await?;
+    let secret = keys.open(&sealed, "house")?.try_into();
+    let secret = secret.map_err(|_| Refusal::Internal(anyhow::anyhow!("the house secret has a wrong length")))?;
+    Ok(keys.with_house(secret))
 }

@@ -3,8 +3,8 @@
 use super::account::Actor;
 use super::{Refusal, Result};
 use crate::model::clock::Clock;
-use crate::store::audit::AuditRow;
 use crate::store::Store;
+use crate::store::audit::AuditRow;
 use arc_swap::ArcSwap;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -40,32 +40,84 @@ const MIB: u64 = 1 << 20;
 
 /// Every setting, by name.
 pub const DEFINITIONS: &[Definition] = &[
-    Definition { name: "delivery.budget", kind: Kind::Size { least: 64 * MIB, most: 64 << 30 }, default: "256MiB",
-        reason: "Memory for messages being received at once, over all connections; more lets more large mail in at the same time." },
-    Definition { name: "delivery.over_quota", kind: Kind::Word(&["defer", "refuse"]), default: "defer",
-        reason: "What a sender hears when the member's mailbox is full: defer (452) lets the member make room, refuse (552) tells the sender at once." },
-    Definition { name: "disk.reserve", kind: Kind::Size { least: 16 * MIB, most: 1 << 40 }, default: "512MiB",
-        reason: "Free space below which nothing that adds data is taken, so that the database never runs out; 5 % of the disk if that is less." },
-    Definition { name: "login.failures", kind: Kind::Count { least: 3, most: 1000 }, default: "10",
-        reason: "Failed sign-ins for one address within the window before further ones are refused unseen." },
-    Definition { name: "login.failures_peer", kind: Kind::Count { least: 3, most: 100_000 }, default: "50",
-        reason: "The same for one network address; higher, because many members may share one." },
-    Definition { name: "login.window", kind: Kind::Duration { least: 60, most: 86_400 }, default: "15m",
-        reason: "How long after the last failed sign-in the count starts anew." },
-    Definition { name: "login.scram_sha1", kind: Kind::Switch, default: "false",
-        reason: "Offers SCRAM-SHA-1 to old clients; takes effect for passwords set afterwards, since the verifier is made then." },
-    Definition { name: "message.size", kind: Kind::Size { least: MIB, most: 1 << 30 }, default: "50MiB",
-        reason: "Largest message taken at any door; announced by SIZE. Most of the world takes 25 to 50 MiB." },
-    Definition { name: "queue.expiry", kind: Kind::Duration { least: 3600, most: 30 * 86_400 }, default: "5d",
-        reason: "How long outgoing mail is tried before its sender is told that it failed (RFC 5321 §4.5.4.1: 4 to 5 days)." },
-    Definition { name: "queue.delay_notice", kind: Kind::Duration { least: 600, most: 5 * 86_400 }, default: "4h",
-        reason: "When the sender is told that a message is still waiting." },
-    Definition { name: "quota.bytes", kind: Kind::Size { least: 0, most: 1 << 50 }, default: "2GiB",
-        reason: "Mail storage of an account that has no quota of its own; 0 is no limit." },
-    Definition { name: "retention.changes", kind: Kind::Duration { least: 86_400, most: 365 * 86_400 }, default: "30d",
-        reason: "How long the list of changes is kept that lets a client away for that time catch up fast." },
-    Definition { name: "retention.expunged", kind: Kind::Duration { least: 0, most: 365 * 86_400 }, default: "14d",
-        reason: "How long expunged mail can be restored; it does not count against the quota." },
+    Definition {
+        name: "delivery.budget",
+        kind: Kind::Size { least: 64 * MIB, most: 64 << 30 },
+        default: "256MiB",
+        reason: "Memory for messages being received at once, over all connections; more lets more large mail in at the same time.",
+    },
+    Definition {
+        name: "delivery.over_quota",
+        kind: Kind::Word(&["defer", "refuse"]),
+        default: "defer",
+        reason: "What a sender hears when the member's mailbox is full: defer (452) lets the member make room, refuse (552) tells the sender at once.",
+    },
+    Definition {
+        name: "disk.reserve",
+        kind: Kind::Size { least: 16 * MIB, most: 1 << 40 },
+        default: "512MiB",
+        reason: "Free space below which nothing that adds data is taken, so that the database never runs out; 5 % of the disk if that is less.",
+    },
+    Definition {
+        name: "login.failures",
+        kind: Kind::Count { least: 3, most: 1000 },
+        default: "10",
+        reason: "Failed sign-ins for one address within the window before further ones are refused unseen.",
+    },
+    Definition {
+        name: "login.failures_peer",
+        kind: Kind::Count { least: 3, most: 100_000 },
+        default: "50",
+        reason: "The same for one network address; higher, because many members may share one.",
+    },
+    Definition {
+        name: "login.window",
+        kind: Kind::Duration { least: 60, most: 86_400 },
+        default: "15m",
+        reason: "How long after the last failed sign-in the count starts anew.",
+    },
+    Definition {
+        name: "login.scram_sha1",
+        kind: Kind::Switch,
+        default: "false",
+        reason: "Offers SCRAM-SHA-1 to old clients; takes effect for passwords set afterwards, since the verifier is made then.",
+    },
+    Definition {
+        name: "message.size",
+        kind: Kind::Size { least: MIB, most: 1 << 30 },
+        default: "50MiB",
+        reason: "Largest message taken at any door; announced by SIZE. Most of the world takes 25 to 50 MiB.",
+    },
+    Definition {
+        name: "queue.expiry",
+        kind: Kind::Duration { least: 3600, most: 30 * 86_400 },
+        default: "5d",
+        reason: "How long outgoing mail is tried before its sender is told that it failed (RFC 5321 §4.5.4.1: 4 to 5 days).",
+    },
+    Definition {
+        name: "queue.delay_notice",
+        kind: Kind::Duration { least: 600, most: 5 * 86_400 },
+        default: "4h",
+        reason: "When the sender is told that a message is still waiting.",
+    },
+    Definition {
+        name: "quota.bytes",
+        kind: Kind::Size { least: 0, most: 1 << 50 },
+        default: "2GiB",
+        reason: "Mail storage of an account that has no quota of its own; 0 is no limit.",
+    },
+    Definition {
+        name: "retention.changes",
+        kind: Kind::Duration { least: 86_400, most: 365 * 86_400 },
+        default: "30d",
+        reason: "How long the list of changes is kept that lets a client away for that time catch up fast.",
+    },
+    Definition {
+        name: "retention.expunged",
+        kind: Kind::Duration { least: 0, most: 365 * 86_400 },
+        default: "14d",
+        reason: "How long expunged mail can be restored; it does not count against the quota.",
+    },
 ];
 
 /// Reads and changes settings. Cheap to clone; values are read from memory.
@@ -104,7 +156,9 @@ impl Settings {
     /// A number: octets, seconds or a count.
     pub fn number(&self, name: &'static str) -> u64 {
         let stored = self.values.load().get(name).and_then(Value::as_u64);
-        stored.unwrap_or_else(|| definition(name).and_then(|d| parse(d, d.default).ok()).and_then(|v| v.as_u64()).unwrap_or(0))
+        stored.unwrap_or_else(|| {
+            definition(name).and_then(|d| parse(d, d.default).ok()).and_then(|v| v.as_u64()).unwrap_or(0)
+        })
     }
 
     /// A switch.
@@ -170,8 +224,23 @@ impl Settings {
     }
 }
 
-fn row<'a>(actor: &'a Actor, action: &'static str, definition: &'a Definition, before: Option<Value>, after: Option<Value>) -> AuditRow<'a> {
-    AuditRow { actor: actor.account, actor_name: &actor.name, origin: &actor.origin, action, subject: None, subject_name: definition.name, before, after }
+fn row<'a>(
+    actor: &'a Actor,
+    action: &'static str,
+    definition: &'a Definition,
+    before: Option<Value>,
+    after: Option<Value>,
+) -> AuditRow<'a> {
+    AuditRow {
+        actor: actor.account,
+        actor_name: &actor.name,
+        origin: &actor.origin,
+        action,
+        subject: None,
+        subject_name: definition.name,
+        before,
+        after,
+    }
 }
 
 /// The definition of a name.
@@ -187,10 +256,18 @@ fn parse(definition: &Definition, raw: &str) -> Result<Value> {
     };
     match definition.kind {
         Kind::Switch => raw.parse::<bool>().map(Value::from).map_err(|_| Refusal::Invalid("true or false")),
-        Kind::Size { least, most } => within(parse_size(raw), least, most, "a size within the limits, such as 50MiB or 2GiB"),
+        Kind::Size { least, most } => {
+            within(parse_size(raw), least, most, "a size within the limits, such as 50MiB or 2GiB")
+        }
         Kind::Count { least, most } => within(raw.parse().ok(), least, most, "a whole number within the limits"),
-        Kind::Duration { least, most } => within(parse_duration(raw), least, most, "a duration within the limits, such as 90s, 5m, 4h or 5d"),
-        Kind::Word(words) => words.iter().find(|w| **w == raw).map(|w| Value::from(*w)).ok_or(Refusal::Invalid("not one of the words this setting knows")),
+        Kind::Duration { least, most } => {
+            within(parse_duration(raw), least, most, "a duration within the limits, such as 90s, 5m, 4h or 5d")
+        }
+        Kind::Word(words) => words
+            .iter()
+            .find(|w| **w == raw)
+            .map(|w| Value::from(*w))
+            .ok_or(Refusal::Invalid("not one of the words this setting knows")),
     }
 }
 
@@ -224,10 +301,15 @@ pub fn parse_duration(raw: &str) -> Option<u64> {
 /// The value as a person would write it.
 fn written(kind: Kind, value: &Value) -> String {
     let unit = |n: u64, units: &[(u64, &str)]| {
-        units.iter().find(|(size, _)| n > 0 && n % size == 0).map_or_else(|| n.to_string(), |(size, name)| format!("{}{name}", n / size))
+        units
+            .iter()
+            .find(|(size, _)| n > 0 && n % size == 0)
+            .map_or_else(|| n.to_string(), |(size, name)| format!("{}{name}", n / size))
     };
     match (kind, value.as_u64()) {
-        (Kind::Size { .. }, Some(n)) => unit(n, &[(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")]),
+        (Kind::Size { .. }, Some(n)) => {
+            unit(n, &[(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")])
+        }
         (Kind::Duration { .. }, Some(n)) => unit(n, &[(86_400, "d"), (3600, "h"), (60, "m"), (1, "s")]),
         _ => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
     }

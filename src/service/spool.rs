@@ -63,7 +63,13 @@ impl SpoolRoom {
             return Err(Refusal::Full);
         }
         let permit = self.take(pieces(expected).max(1))?;
-        Ok(Spool { bytes: Vec::with_capacity(expected.min(1 << 20) as usize), hash: digest::Context::new(&digest::SHA256), permit, limit, room: self.clone() })
+        Ok(Spool {
+            bytes: Vec::with_capacity(expected.min(1 << 20) as usize),
+            hash: digest::Context::new(&digest::SHA256),
+            permit,
+            limit,
+            room: self.clone(),
+        })
     }
 
     /// Largest message taken, in octets.

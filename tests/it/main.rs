@@ -1,4 +1,5 @@
 //! Integration tests: one binary, so that they link once.
 
 mod harness;
+mod service;
 mod store;

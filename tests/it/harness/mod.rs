@@ -1,3 +1,4 @@
 //! What tests are made with.
 
+pub mod house;
 pub mod pg;
