@@ -1,1 +1,0 @@
-//! IMAP (RFC 9051, RFC 3501): framer, grammar, responses.
