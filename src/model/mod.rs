@@ -9,5 +9,6 @@ pub mod event;
 pub mod flags;
 pub mod ids;
 pub mod mailbox;
+pub mod network;
 pub mod secret;
 pub mod uidset;
