@@ -31,6 +31,17 @@ pub struct Incoming {
     pub envid: Option<String>,
     pub smtputf8: bool,
     pub body: BodyKind,
+    pub answers: Answers,
+}
+
+/// Whether the door can answer for each recipient.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// LMTP.
+    Each,
+    /// SMTP: one answer for all. A recipient who became full after RCPT still gets the message if another does, since
+    /// refusing it alone could not be told.
+    One,
 }
 
 /// Delivers. Cheap to clone.
@@ -53,6 +64,9 @@ impl Delivery {
         if answers.iter().all(Option::is_some) {
             return answers.into_iter().map(|a| a.map_or(Ok(()), Err)).collect();
         }
+        if incoming.answers == Answers::One {
+            answers.iter_mut().for_each(|answer| *answer = None);
+        }
         let taken: Vec<bool> = answers.iter().map(Option::is_none).collect();
         match self.commit(incoming, &taken).await {
             Ok(()) => answers.into_iter().map(|a| a.map_or(Ok(()), Err)).collect(),
@@ -69,7 +83,7 @@ impl Delivery {
     }
 
     async fn commit(&self, incoming: Incoming, taken: &[bool]) -> Result<()> {
-        let Incoming { sender, recipients, message, received, dsn, ret, envid, smtputf8, body } = incoming;
+        let Incoming { sender, recipients, message, received, dsn, ret, envid, smtputf8, body, answers: _ } = incoming;
         let blob = new_blob(Arc::new(message)).await?;
         let now = self.base.clock.now();
         let mut job = Job { blobs: vec![blob.clone()], messages: Vec::new(), now };

@@ -99,6 +99,7 @@ pub struct Services {
     pub queue: queue::Queue,
     pub settings: settings::Settings,
     pub spool: spool::SpoolRoom,
+    pub clock: Clock,
     store: Store,
 }
 
@@ -132,7 +133,7 @@ impl Services {
         let settings = settings::Settings::new(store.clone(), clock.clone());
         settings.reload().await?;
         let keys = Arc::new(prove_keys(&store, keys, &clock).await?);
-        let base = Base { store: store.clone(), clock, settings: settings.clone(), keys };
+        let base = Base { store: store.clone(), clock: clock.clone(), settings: settings.clone(), keys };
         let hasher = password::Hasher::new()?;
         let directory = directory::Directory::new(base.clone());
         Ok(Self {
@@ -144,6 +145,7 @@ impl Services {
             directory,
             spool: spool::SpoolRoom::new(settings.clone(), settings.number("delivery.budget")),
             settings,
+            clock,
             store,
         })
     }

@@ -303,7 +303,7 @@ fn written(kind: Kind, value: &Value) -> String {
     let unit = |n: u64, units: &[(u64, &str)]| {
         units
             .iter()
-            .find(|(size, _)| n > 0 && n % size == 0)
+            .find(|(size, _)| n > 0 && n.is_multiple_of(*size))
             .map_or_else(|| n.to_string(), |(size, name)| format!("{}{name}", n / size))
     };
     match (kind, value.as_u64()) {

@@ -73,6 +73,15 @@ impl Store {
                 .acquire_timeout(options.acquire)
                 .idle_timeout(Duration::from_secs(300))
                 .test_before_acquire(false)
+                .before_acquire(|conn, meta| {
+                    // A round trip for a connection that may have been cut while it was idle, none for a busy one.
+                    Box::pin(async move {
+                        if meta.idle_for > Duration::from_secs(1) {
+                            sqlx::Connection::ping(conn).await?;
+                        }
+                        Ok(true)
+                    })
+                })
                 .connect_lazy_with(options.connect.clone().application_name(name).statement_cache_capacity(300))
         };
         Self(Arc::new(Inner {

@@ -1,5 +1,7 @@
 //! Integration tests: one binary, so that they link once.
 
 mod harness;
+mod layering;
 mod service;
+mod smtp;
 mod store;

@@ -8,7 +8,7 @@ use mailstead::model::dsn::{BodyKind, DsnRequest};
 use mailstead::model::secret::Secret;
 use mailstead::sasl::scram;
 use mailstead::service::account::{Actor, Role};
-use mailstead::service::delivery::Incoming;
+use mailstead::service::delivery::{Answers, Incoming};
 use mailstead::service::directory::Resolved;
 use mailstead::service::login::{Identity, Origin, Protocol, ScramHash};
 use mailstead::service::seal::Keys;
@@ -52,6 +52,7 @@ async fn incoming(services: &Services, to: &[&str], text: &str) -> Incoming {
         envid: None,
         smtputf8: false,
         body: BodyKind::SevenBit,
+        answers: Answers::Each,
     }
 }
 

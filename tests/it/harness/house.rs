@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub struct House {
     pub services: Services,
     pub clock: Clock,
-    _database: Database,
+    database: Database,
 }
 
 impl House {
@@ -30,7 +30,7 @@ impl House {
         let services = Services::open(database.store(), options).await.expect("services open");
         let domain = Domain::parse("example.test").expect("a domain");
         services.accounts.domain_add(&Actor::command_line(), &domain, None).await.expect("domain");
-        Self { services, clock, _database: database }
+        Self { services, clock, database }
     }
 
     /// Adds `local@example.test`.
@@ -42,5 +42,19 @@ impl House {
             .add(&Actor::command_line(), &address, local, Role::Member, None, password)
             .await
             .expect("member");
+    }
+
+    /// A look at what is stored, on connections of its own.
+    pub fn store(&self) -> mailstead::store::Store {
+        self.database.store()
+    }
+
+    /// Cuts every connection and lets none in.
+    pub async fn database_away(&self) {
+        self.database.close().await;
+    }
+
+    pub async fn database_back(&self) {
+        self.database.reopen().await;
     }
 }

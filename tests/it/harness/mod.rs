@@ -2,3 +2,4 @@
 
 pub mod house;
 pub mod pg;
+pub mod transcript;

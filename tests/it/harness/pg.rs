@@ -41,15 +41,21 @@ impl Database {
         })
     }
 
-    /// `postgresql://` form for a configuration file.
-    pub fn url(&self) -> String {
-        let dir = cluster_dir().display().to_string().replace('/', "%2F");
-        format!("postgresql://postgres@{dir}/{}", self.name)
+    /// Cuts every connection and lets none in.
+    pub async fn close(&self) {
+        let name = &self.name;
+        run(&cluster_dir(), "postgres", format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await;
+        run(
+            &cluster_dir(),
+            "postgres",
+            format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"),
+        )
+        .await;
     }
 
-    /// Runs a statement as the cluster's superuser.
-    pub async fn run(&self, sql: &str) {
-        run(&cluster_dir(), &self.name, sql.to_owned()).await;
+    /// Lets connections in again.
+    pub async fn reopen(&self) {
+        run(&cluster_dir(), "postgres", format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name)).await;
     }
 }
 
