@@ -17,6 +17,7 @@ pub mod hub;
 pub mod mailbox;
 pub mod message;
 pub mod migrate;
+pub mod postgres;
 pub mod queue;
 pub mod setting;
 pub mod subscription;
@@ -178,6 +179,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         mailbox::STATEMENTS,
         message::STATEMENTS,
         migrate::STATEMENTS,
+        postgres::STATEMENTS,
         queue::STATEMENTS,
         setting::STATEMENTS,
         subscription::STATEMENTS,

@@ -2,6 +2,7 @@
 
 mod harness;
 mod layering;
+mod postgres;
 mod service;
 mod smtp;
 mod store;
