@@ -20,6 +20,9 @@
 //! The walk of a message: [`net`] takes the socket, `front/smtp/session` reads, `wire/smtp` decodes,
 //! `service/delivery` files it in one `store` transaction, `store/hub` tells, `front/imap/session` writes `* 24 EXISTS`.
 
+pub mod app;
+mod cli;
+pub mod config;
 pub mod front;
 pub mod mime;
 pub mod model;
@@ -27,8 +30,7 @@ pub mod net;
 pub mod sasl;
 pub mod service;
 pub mod store;
+pub mod telemetry;
 pub mod wire;
 
-pub fn run() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
-}
+pub use cli::run;

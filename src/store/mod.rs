@@ -88,7 +88,7 @@ impl Store {
         Self(Arc::new(Inner {
             write: pool(options.writers, "mailstead write"),
             read: pool(options.readers, "mailstead read"),
-            background: pool(3, "mailstead background"),
+            background: pool(5, "mailstead background"),
             hub: Hub::new(),
             appends: append::Combiner::default(),
             ids: append::IdBlock::default(),
@@ -105,6 +105,11 @@ impl Store {
     pub async fn begin_background(&self) -> Result<Tx> {
         let sql = self.0.background.begin().await?;
         Ok(Tx { sql, hub: self.0.hub.clone(), events: Vec::new() })
+    }
+
+    /// Runs the notifier and the listener until the store is closed.
+    pub async fn run_hub(&self) {
+        self.0.hub.run(self.0.background.clone()).await;
     }
 
     /// Where hints are heard and told.
@@ -137,6 +142,14 @@ impl Store {
         self.0.read.close().await;
         self.0.background.close().await;
     }
+}
+
+/// Reads a `postgresql://` URL; the host may be a percent-encoded socket directory.
+///
+/// # Errors
+/// [`StoreError::Sql`] says what is wrong with it.
+pub fn parse_url(url: &str) -> Result<PgConnectOptions> {
+    Ok(url.parse::<PgConnectOptions>()?)
 }
 
 sql::sql! {

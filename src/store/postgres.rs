@@ -5,6 +5,7 @@
 //! services use. All three sign in by who asks on the socket (peer), so there is no password to keep.
 
 use super::{Result, StoreError};
+use nix::fcntl::{Flock, FlockArg};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{Connection, Executor};
 use std::fs::{self, File};
@@ -34,6 +35,8 @@ pub struct Options {
     pub directory: PathBuf,
     /// Whom the child runs as where we are root.
     pub user: Option<(u32, u32)>,
+    /// How long to wait for another supervisor to end; then we only connect to its server.
+    pub patience: Duration,
 }
 
 /// Who asks.
@@ -79,6 +82,8 @@ pub struct PrivatePostgres {
     user: Option<(u32, u32)>,
     /// `None`: adopted.
     child: Option<Child>,
+    /// Held by whoever supervises; `None`: another process does, and we only connect.
+    lock: Option<Flock<File>>,
 }
 
 #[derive(Debug, Clone)]
@@ -101,7 +106,12 @@ impl PrivatePostgres {
             make_directory(directory, options.user)?;
         }
         let bin = find_bin(&places.data)?;
-        let mut server = Self { places, bin, user: options.user, child: None };
+        let lock = take_lock(&options.directory.join("lock"), options.patience).await?;
+        let mut server = Self { places, bin, user: options.user, child: None, lock };
+        if server.lock.is_none() {
+            server.wait_ready().await?;
+            return Ok(server);
+        }
         if !server.places.data.join("PG_VERSION").exists() {
             server.init().await?;
         }
@@ -122,9 +132,17 @@ impl PrivatePostgres {
         PgConnectOptions::new_without_pgpass().socket(&self.places.socket).username(role.name())
     }
 
+    /// Whether this process is the one that starts and stops the server.
+    pub fn is_supervisor(&self) -> bool {
+        self.lock.is_some()
+    }
+
     /// Starts it again, with back-off, whenever it ends, until `stop`. Doors answer "unavailable" meanwhile.
     pub async fn supervise(&mut self, stop: &CancellationToken) {
         let mut pause = Duration::from_millis(100);
+        if self.lock.is_none() {
+            return stop.cancelled().await;
+        }
         loop {
             let began = Instant::now();
             tokio::select! {
@@ -160,8 +178,9 @@ impl PrivatePostgres {
     }
 
     /// Fast shutdown: connections are cut, everything committed is on disk.
+    /// Does nothing where another process supervises.
     pub async fn stop(mut self) {
-        let Some(pid) = self.running_pid() else { return };
+        let Some(pid) = self.running_pid().filter(|_| self.lock.is_some()) else { return };
         let pid = nix::unistd::Pid::from_raw(pid);
         let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT);
         match &mut self.child {
@@ -277,16 +296,42 @@ impl PrivatePostgres {
         let (there,): (i64,) = sqlx::query_as(DATABASE_THERE).fetch_one(&mut conn).await?;
         if there == 0 {
             for statement in [MAKE_OWNER, MAKE_RUNTIME] {
-                match conn.execute(statement).await {
-                    // A start that was cut off had made it.
-                    Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42710") => {}
-                    other => drop(other?),
+                if let Err(error) = conn.execute(statement).await {
+                    // 42710: a start that was cut off had made it.
+                    let there = error.as_database_error().and_then(|e| e.code()).as_deref() == Some("42710");
+                    if !there {
+                        return Err(error.into());
+                    }
                 }
             }
             conn.execute(MAKE_DATABASE).await?;
         }
         conn.close().await?;
         Ok(())
+    }
+}
+
+/// `DIR/lock` names the supervisor. The lock goes with its process, however that ends.
+async fn take_lock(path: &Path, patience: Duration) -> std::result::Result<Option<Flock<File>>, PostgresError> {
+    let fault = |source| PostgresError::File { path: path.into(), source };
+    let began = Instant::now();
+    let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(fault)?;
+    loop {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(mut lock) => {
+                let written = lock
+                    .set_len(0)
+                    .and_then(|()| io::Write::write_all(&mut *lock, format!("{}\n", std::process::id()).as_bytes()));
+                written.map_err(fault)?;
+                return Ok(Some(lock));
+            }
+            Err((back, nix::errno::Errno::EWOULDBLOCK)) => file = back,
+            Err((_, errno)) => return Err(fault(errno.into())),
+        }
+        if began.elapsed() >= patience {
+            return Ok(None);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -10,6 +10,8 @@ const TABLE: &[(&str, &[&str])] = &[
     ("sasl", &["sasl", "model"]),
     ("net", &["net", "model"]),
     ("store", &["store", "model"]),
+    ("config", &["config", "model"]),
+    ("cli", &["cli", "app", "config", "service", "model", "telemetry"]),
     ("service", &["service", "store", "mime", "sasl", "model"]),
     ("front/smtp", &["front/smtp", "service", "wire", "net", "sasl", "mime", "model"]),
 ];

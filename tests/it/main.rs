@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that they link once.
 
+mod cli;
 mod harness;
 mod layering;
 mod postgres;

@@ -11,7 +11,7 @@ fn options(directory: &tempfile::TempDir) -> Options {
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap();
     let user = nix::unistd::geteuid().is_root().then(|| (nobody.uid.as_raw(), nobody.gid.as_raw()));
-    Options { directory: directory.path().into(), user }
+    Options { directory: directory.path().into(), user, patience: Duration::from_secs(5) }
 }
 
 async fn refused(server: &PrivatePostgres, role: Role, sql: &'static str) -> Option<String> {
@@ -42,6 +42,12 @@ async fn it_is_made_with_three_roles_adopted_and_restarted() {
     }
     // Migrating again changes nothing.
     migrate(&server.connect(Role::Owner), Role::Runtime.name()).await.unwrap();
+
+    // Whoever comes while it is supervised only connects, and its leaving stops nothing.
+    let guest = PrivatePostgres::start(Options { patience: Duration::ZERO, ..options(&directory) }).await.unwrap();
+    assert!(server.is_supervisor() && !guest.is_supervisor());
+    guest.stop().await;
+    assert!(server.running_pid().is_some());
 
     // The supervisor goes away without a word; its successor adopts the server that lives.
     let pid = server.running_pid().unwrap();

@@ -1,0 +1,262 @@
+//! Puts the house together: configuration → store → services → doors, and takes it apart in the opposite order.
+
+use crate::config::{Config, Database};
+use crate::front::smtp::{self, Kind};
+use crate::model::clock::Clock;
+use crate::net::listener::{Door, Gate, Limits, bind};
+use crate::net::tls::{ServerTls, Source};
+use crate::service::seal::Keys;
+use crate::service::{Options, Services};
+use crate::store::postgres::{self, PrivatePostgres, Role};
+use crate::store::{self, Store, migrate, parse_url};
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// The database and the services on it, without doors.
+pub struct House {
+    pub services: Services,
+    pub store: Store,
+    background: Vec<tokio::task::JoinHandle<()>>,
+    stop: CancellationToken,
+    /// Nobody else runs the private database; true for an outside one.
+    supervises: bool,
+    postgres: Option<tokio::task::JoinHandle<PrivatePostgres>>,
+}
+
+/// Whom the appliance becomes where it was started as root: `mailstead` if there is such a user, else `nobody`.
+pub fn service_user() -> Option<(u32, u32)> {
+    if !nix::unistd::geteuid().is_root() {
+        return None;
+    }
+    let find = |name| nix::unistd::User::from_name(name).ok().flatten();
+    let user = find("mailstead").or_else(|| find("nobody"))?;
+    Some((user.uid.as_raw(), user.gid.as_raw()))
+}
+
+impl House {
+    /// Starts or reaches the database, migrates it, opens the services.
+    ///
+    /// # Errors
+    /// In words for an admin.
+    pub async fn open(config: &Config, patience: Duration) -> Result<Self> {
+        let user = service_user();
+        make_data_directory(&config.data_dir, user)?;
+        let keys = read_keys(&config.key_file, user)?;
+        let stop = CancellationToken::new();
+        let (runtime, owner, server) = match &config.database {
+            Database::Outside { url, owner_url } => {
+                let runtime = parse_url(url).context("[database] url")?;
+                let owner = owner_url.as_deref().map(parse_url).transpose().context("[database] owner_url")?;
+                (runtime.clone(), owner.unwrap_or(runtime), None)
+            }
+            Database::Private => {
+                let server =
+                    PrivatePostgres::start(postgres::Options { directory: config.data_dir.clone(), user, patience })
+                        .await?;
+                (server.connect(Role::Runtime), server.connect(Role::Owner), Some(server))
+            }
+        };
+        migrate::migrate(&owner, runtime.get_username()).await?;
+        let store =
+            Store::open(&store::Options { connect: runtime, writers: 8, readers: 8, acquire: Duration::from_secs(5) });
+        let exempt = config.exempt.clone();
+        let options = Options {
+            clock: Clock::system(),
+            keys,
+            exempt: Arc::new(move |address| exempt.iter().any(|network| network.contains(address))),
+            hostname: config.hostname.clone(),
+        };
+        let services = Services::open(store.clone(), options).await?;
+        let hub = store.clone();
+        let mut background = vec![tokio::spawn(async move { hub.run_hub().await })];
+        background.push(tokio::spawn(follow_settings(services.clone(), stop.clone())));
+        let supervises = server.as_ref().is_none_or(PrivatePostgres::is_supervisor);
+        let postgres = server.map(|mut server| {
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                server.supervise(&stop).await;
+                server
+            })
+        });
+        Ok(Self { services, store, background, stop, supervises, postgres })
+    }
+
+    /// Ends the work in the background, closes the pools, stops the private PostgreSQL.
+    pub async fn close(self) {
+        self.stop.cancel();
+        self.store.close().await;
+        for task in self.background {
+            task.abort();
+        }
+        if let Some(server) = self.postgres
+            && let Ok(server) = server.await
+        {
+            server.stop().await;
+        }
+    }
+}
+
+/// Reads the settings again when anybody changed them, here or on another node.
+async fn follow_settings(services: Services, stop: CancellationToken) {
+    use crate::model::event::Event;
+    use tokio::sync::broadcast::error::RecvError;
+    let mut events = services.events();
+    loop {
+        let event = tokio::select! {
+            () = stop.cancelled() => return,
+            event = events.recv() => event,
+        };
+        match event {
+            Ok(Event::SettingsChanged | Event::Lagged) | Err(RecvError::Lagged(_)) => {
+                if let Err(error) = services.settings.reload().await {
+                    tracing::warn!(%error, "settings were not read again");
+                }
+            }
+            Ok(_) => {}
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Runs the house with its doors until it is told to stop.
+///
+/// # Errors
+/// In words for an admin: what could not be bound, read or reached.
+pub async fn serve(config: Config) -> Result<()> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let doors = Doors::bind(&config)?;
+    let house = House::open(&config, Duration::from_secs(30)).await?;
+    if !house.supervises {
+        bail!("another mailstead runs on {}", config.data_dir.display());
+    }
+    let tls = ServerTls::open(match &config.tls {
+        Some((certificate, key)) => Source::Files { certificate: certificate.clone(), key: key.clone() },
+        None => Source::SelfMade { directory: config.data_dir.join("tls"), hostname: config.hostname.clone() },
+    })?;
+    let gate = Gate::new(Limits { exempt: config.exempt.clone(), ..Limits::default() }, config.proxies.clone());
+    let listening = doors.open(&gate, &config, &tls, &house.services)?;
+    let ready = config.data_dir.join("ready.json");
+    let text = serde_json::json!({ "pid": std::process::id(), "listen": listening }).to_string();
+    std::fs::write(&ready, text).with_context(|| ready.display().to_string())?;
+    tracing::info!("ready");
+    wait_for_signals(&tls, &house.services).await?;
+    tracing::info!("stopping");
+    let _ = std::fs::remove_file(&ready);
+    if !gate.drain(Duration::from_secs(30)).await {
+        tracing::warn!("some sessions did not end in time");
+    }
+    house.close().await;
+    Ok(())
+}
+
+/// SIGHUP reads certificates and settings again; SIGTERM and SIGINT end.
+async fn wait_for_signals(tls: &ServerTls, services: &Services) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                match tls.reload() {
+                    Ok(()) => tracing::info!("certificate read again"),
+                    Err(error) => tracing::error!(%error, "the certificate in use stays"),
+                }
+                if let Err(error) = services.settings.reload().await {
+                    tracing::error!(%error, "the settings in use stay");
+                }
+            }
+        }
+    }
+}
+
+/// Bound sockets, taken before anything else so that a port in use is told at once.
+struct Doors(Vec<(&'static str, Kind, bool, TcpListener)>);
+
+impl Doors {
+    fn bind(config: &Config) -> Result<Self> {
+        let mut out = Vec::new();
+        let listen = &config.listen;
+        let doors = [
+            ("smtp", Kind::Mx, false, &listen.smtp),
+            ("submission", Kind::Submission, false, &listen.submission),
+            ("submissions", Kind::Submission, true, &listen.submissions),
+        ];
+        for (name, kind, implicit, addresses) in doors {
+            for address in addresses {
+                out.push((name, kind, implicit, bind(*address)?));
+            }
+        }
+        for address in &listen.lmtp {
+            match address {
+                crate::config::ListenAddress::Tcp(address) => out.push(("lmtp", Kind::Lmtp, false, bind(*address)?)),
+                crate::config::ListenAddress::Unix(path) => {
+                    bail!("[listen] lmtp: {}: unix sockets follow", path.display())
+                }
+            }
+        }
+        Ok(Self(out))
+    }
+
+    /// Begins to serve; answers where, by key of `[listen]`.
+    fn open(
+        self,
+        gate: &Gate,
+        config: &Config,
+        tls: &ServerTls,
+        services: &Services,
+    ) -> Result<BTreeMap<&'static str, Vec<SocketAddr>>> {
+        let mut listening: BTreeMap<&'static str, Vec<SocketAddr>> = BTreeMap::new();
+        for (name, kind, implicit, listener) in self.0 {
+            listening.entry(name).or_default().push(listener.local_addr()?);
+            let options = Arc::new(smtp::Options::new(kind, &config.hostname, Some(tls.clone())));
+            let services = services.clone();
+            let door = Door { implicit_tls: implicit.then(|| tls.clone()), turned_away: smtp::TURNED_AWAY };
+            let gate = gate.clone();
+            tokio::spawn(async move {
+                let handle = move |accepted| smtp::serve(accepted, options.clone(), services.clone());
+                gate.serve(listener, door, handle).await;
+            });
+        }
+        Ok(listening)
+    }
+}
+
+fn make_data_directory(path: &Path, user: Option<(u32, u32)>) -> Result<()> {
+    std::fs::create_dir_all(path).with_context(|| path.display().to_string())?;
+    if let Some((uid, gid)) = user {
+        chown(path, Some(uid), Some(gid)).with_context(|| path.display().to_string())?;
+    }
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).with_context(|| path.display().to_string())
+}
+
+/// Reads the key file; the first start makes it.
+fn read_keys(path: &Path, user: Option<(u32, u32)>) -> Result<Keys> {
+    if !path.exists() {
+        let line = Keys::generate_line()?;
+        let mut options = std::fs::OpenOptions::new();
+        let mut file =
+            options.write(true).create_new(true).mode(0o600).open(path).with_context(|| path.display().to_string())?;
+        std::io::Write::write_all(
+            &mut file,
+            format!("# Mailstead's sealing key. Keep a copy: without it nobody can sign in.\n{line}\n").as_bytes(),
+        )?;
+        file.sync_all()?;
+        if let Some((uid, gid)) = user {
+            chown(path, Some(uid), Some(gid))?;
+        }
+    }
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    Keys::parse(&text).with_context(|| path.display().to_string())
+}

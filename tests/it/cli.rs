@@ -1,0 +1,173 @@
+//! The program itself: verbs, `serve`, and a real mail client against it.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const CONFIG: &str = "hostname = \"mail.example.test\"\n[listen]\nsmtp = [\"127.0.0.1:0\"]\nsubmission = [\"127.0.0.1:0\"]\nsubmissions = [\"127.0.0.1:0\"]\nlmtp = [\"127.0.0.1:0\"]\n";
+
+struct Place(tempfile::TempDir);
+
+impl Place {
+    fn new() -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::write(dir.path().join("mailstead.toml"), CONFIG).unwrap();
+        Self(dir)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mailstead"));
+        command.arg("--data").arg(self.path()).args(arguments).env("MAILSTEAD_LOG", "error");
+        command
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Output {
+        let mut child = self
+            .command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
+        child.wait_with_output().unwrap()
+    }
+
+    fn ok(&self, arguments: &[&str], input: &str) -> String {
+        let output = self.run(arguments, input);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Starts `serve` and waits for ready.json.
+    fn serve(&self) -> (Child, serde_json::Value) {
+        let child = self.command(&["serve"]).spawn().unwrap();
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(60) {
+            if let Ok(text) = std::fs::read_to_string(self.path().join("ready.json"))
+                && let Ok(ready) = serde_json::from_str(&text)
+            {
+                return (child, ready);
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        panic!("not ready");
+    }
+}
+
+fn terminate(mut child: Child) -> bool {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
+    child.wait().unwrap().success()
+}
+
+#[test]
+fn verbs_work_with_and_without_a_running_server_and_mail_goes_through() {
+    let place = Place::new();
+    place.ok(&["domain", "add", "example.test"], "");
+    place.ok(&["account", "add", "ann@example.test", "--password-stdin", "--name", "Ann"], "correct horse\n");
+    let (child, ready) = place.serve();
+    assert_eq!(ready["pid"], child.id());
+    // A verb beside the server: it must neither start nor stop the database.
+    place.ok(&["account", "add", "bob@example.test", "--password-stdin"], "battery staple\n");
+    let port = |door: &str| ready["listen"][door][0].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
+    let script = "
+import smtplib, ssl, sys
+context = ssl.create_default_context(); context.check_hostname = False; context.verify_mode = ssl.CERT_NONE
+message = 'From: Ann <ann@example.test>\\r\\nTo: bob@example.test\\r\\nSubject: hi\\r\\n\\r\\nthere\\r\\n'
+with smtplib.SMTP_SSL('127.0.0.1', int(sys.argv[1]), context=context) as client:
+    client.login('ann', 'correct horse')
+    client.sendmail('ann@example.test', ['bob@example.test', 'far@elsewhere.test'], message)
+with smtplib.SMTP('127.0.0.1', int(sys.argv[2])) as client:
+    client.starttls(context=context)
+    try:
+        client.login('ann', 'wrong'); sys.exit('let in')
+    except smtplib.SMTPAuthenticationError as error:
+        assert error.smtp_code == 535, error
+    client.login('bob@example.test', 'battery staple')
+with smtplib.SMTP('127.0.0.1', int(sys.argv[3])) as client:
+    client.starttls(context=context)
+    client.sendmail('stranger@elsewhere.test', ['bob@example.test'], message)
+with smtplib.LMTP('127.0.0.1', int(sys.argv[4])) as client:
+    client.sendmail('stranger@elsewhere.test', ['bob@example.test'], message)
+";
+    let ports = [port("submissions"), port("submission"), port("smtp"), port("lmtp")];
+    let output = Command::new("python3").arg("-c").arg(script).args(&ports).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let shown: serde_json::Value =
+        serde_json::from_str(&place.ok(&["account", "show", "bob@example.test", "--json"], "")).unwrap();
+    assert_eq!(shown[0]["messages"], 3);
+    let queued: serde_json::Value = serde_json::from_str(&place.ok(&["queue", "list", "--json"], "")).unwrap();
+    assert_eq!(queued[0]["recipient"], "far@elsewhere.test");
+    assert!(terminate(child), "SIGTERM drains and exits 0");
+    assert!(!place.path().join("ready.json").exists());
+}
+
+#[test]
+fn a_server_killed_at_any_moment_keeps_what_it_answered_for() {
+    let place = Place::new();
+    place.ok(&["domain", "add", "example.test"], "");
+    place.ok(&["account", "add", "ann@example.test", "--password-stdin"], "correct horse\n");
+    let mut accepted = 0;
+    for round in 0..3u64 {
+        let (mut child, ready) = place.serve();
+        let port = ready["listen"]["smtp"][0].as_str().unwrap().to_owned();
+        let sender = std::thread::spawn(move || send_until_cut(&port));
+        std::thread::sleep(Duration::from_millis(150 + 170 * round));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        std::fs::remove_file(place.path().join("ready.json")).unwrap();
+        accepted += sender.join().unwrap();
+        let shown: serde_json::Value =
+            serde_json::from_str(&place.ok(&["account", "show", "ann@example.test", "--json"], "")).unwrap();
+        let stored = shown[0]["messages"].as_u64().unwrap();
+        // One more may be there in each round: committed, its 250 cut off on the way.
+        assert!(stored >= accepted && stored <= accepted + round + 1, "accepted {accepted}, stored {stored}");
+    }
+    assert!(accepted > 0);
+}
+
+/// Sends one message after another until the connection ends; how many got their 250.
+fn send_until_cut(address: &str) -> u64 {
+    use std::io::{BufRead, BufReader};
+    let stream = std::net::TcpStream::connect(address).unwrap();
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut writer = stream;
+    let mut ask = |text: &str, code: &str| -> Option<()> {
+        writer.write_all(text.as_bytes()).ok()?;
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        line.starts_with(code).then_some(())
+    };
+    let mut count = 0;
+    let mut conversation = || -> Option<()> {
+        ask("", "220")?;
+        ask("HELO client.test\r\n", "250")?;
+        loop {
+            ask("MAIL FROM:<>\r\n", "250")?;
+            ask("RCPT TO:<ann@example.test>\r\n", "250")?;
+            ask("DATA\r\n", "354")?;
+            ask(&format!("Subject: {count}\r\n\r\nbody\r\n.\r\n"), "250")?;
+            count += 1;
+        }
+    };
+    conversation();
+    count
+}
+
+#[test]
+fn wrong_use_is_told_in_one_line() {
+    let place = Place::new();
+    let output = place.run(&["account", "frobnicate"], "");
+    assert_eq!(output.status.code(), Some(2));
+    std::fs::write(place.path().join("mailstead.toml"), "hostnam = \"x\"\n").unwrap();
+    let output = place.run(&["domain", "list"], "");
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && words.lines().count() == 1 && words.contains("hostnam"), "{words}");
+}
