@@ -27,6 +27,7 @@ pub mod front;
 pub mod mime;
 pub mod model;
 pub mod net;
+pub mod relay;
 pub mod sasl;
 pub mod service;
 pub mod store;

@@ -187,7 +187,7 @@ fn mail(rest: &[u8]) -> Result<Command, Malformed> {
             ("RET", Some(value)) if value.eq_ignore_ascii_case("FULL") => out.ret = Some(Ret::Full),
             ("RET", Some(value)) if value.eq_ignore_ascii_case("HDRS") => out.ret = Some(Ret::Headers),
             ("ENVID", Some(value)) if value.len() <= 100 => {
-                out.envid = Some(xtext_decode(value).ok_or(Malformed::Syntax("ENVID=xtext"))?);
+                out.envid = Some(printable(value).ok_or(Malformed::Syntax("ENVID=xtext"))?);
             }
             // Who is said to have authenticated elsewhere means nothing here (RFC 4954 §5), but is no error.
             ("AUTH", Some(_)) => {}
@@ -215,9 +215,8 @@ fn rcpt(rest: &[u8]) -> Result<Command, Malformed> {
                 out.notify = notify(value).ok_or(Malformed::Syntax("NOTIFY=NEVER or SUCCESS,FAILURE,DELAY"))?
             }
             ("ORCPT", Some(value)) if value.len() <= 500 => {
-                let decoded = value
-                    .split_once(';')
-                    .and_then(|(kind, address)| Some(format!("{kind};{}", xtext_decode(address)?)));
+                let decoded =
+                    value.split_once(';').and_then(|(kind, address)| Some(format!("{kind};{}", printable(address)?)));
                 out.orcpt = Some(decoded.ok_or(Malformed::Syntax("ORCPT=type;xtext"))?);
             }
             ("NOTIFY" | "ORCPT", _) => return Err(Malformed::Syntax("bad value of a parameter")),
@@ -225,6 +224,11 @@ fn rcpt(rest: &[u8]) -> Result<Command, Malformed> {
         }
     }
     Ok(Command::Rcpt(out))
+}
+
+/// Decoded xtext. `+0D+0A` in it would write fields of its own into a report (RFC 3464 §2.2.1, §2.3.1).
+fn printable(value: &str) -> Option<String> {
+    xtext_decode(value).filter(|text| !text.chars().any(char::is_control))
 }
 
 fn bad_path(bad: BadPath) -> Malformed {
@@ -341,6 +345,8 @@ mod tests {
             ("MAIL FROM:<a@b.test> XFOO=1", Malformed::Parameter),
             ("RCPT TO:<a@b.test> NOTIFY=NEVER,DELAY", Malformed::Syntax("NOTIFY=NEVER or SUCCESS,FAILURE,DELAY")),
             ("MAIL FROM:<a@b.test>SIZE=1", Malformed::Syntax("a blank is needed after the path")),
+            ("MAIL FROM:<a@b.test> ENVID=a+0D+0AX:", Malformed::Syntax("ENVID=xtext")),
+            ("RCPT TO:<a@b.test> ORCPT=rfc822;a+0AX:", Malformed::Syntax("ORCPT=type;xtext")),
             ("DATA now", Malformed::Syntax("no argument is allowed")),
             ("BDAT", Malformed::Syntax("BDAT size [LAST]")),
             ("BDAT -1", Malformed::Syntax("BDAT size [LAST]")),

@@ -2,5 +2,6 @@
 
 pub mod command;
 pub mod data;
+pub mod ehlo;
 pub mod path;
 pub mod reply;

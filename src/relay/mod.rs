@@ -1,0 +1,4 @@
+//! Mail going out: where to, and when to try again.
+
+pub mod backoff;
+pub mod smarthost;
