@@ -52,8 +52,12 @@ impl House {
         let stop = CancellationToken::new();
         let (runtime, owner, server) = match &config.database {
             Database::Outside { url, owner_url } => {
-                let runtime = parse_url(url).context("[database] url")?;
-                let owner = owner_url.as_deref().map(parse_url).transpose().context("[database] owner_url")?;
+                let runtime = parse_url(url.expose()).context("[database] url")?;
+                let owner = owner_url
+                    .as_ref()
+                    .map(|url| parse_url(url.expose()))
+                    .transpose()
+                    .context("[database] owner_url")?;
                 (runtime.clone(), owner.unwrap_or(runtime), None)
             }
             Database::Private => {

@@ -1,13 +1,13 @@
-//! What is needed before the database is there: a file and the environment, checked. Everything else is a setting in
+//! What is needed before the database is there: a file, checked (`--config` and `--data` may come from the environment). Everything else is a setting in
 //! the database. Each room gets its own small options from here; no room imports this one.
 
 mod listen;
-mod outbound;
 
 pub use listen::{Listen, ListenAddress};
-pub use outbound::{Security, Smarthost};
 
 use crate::model::network::Network;
+use crate::model::secret::Secret;
+use crate::model::smarthost::Smarthost;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -33,12 +33,12 @@ pub struct Config {
 }
 
 /// Where accounts and mail are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Database {
     /// The appliance's own.
     Private,
     /// Somebody else's; the owner's URL where it is another role.
-    Outside { url: String, owner_url: Option<String> },
+    Outside { url: Secret<String>, owner_url: Option<Secret<String>> },
 }
 
 /// Why a configuration can't be used: the file, and what is wrong in it.
@@ -109,8 +109,8 @@ impl Config {
         };
         let text =
             std::fs::read_to_string(&path).map_err(|source| BadConfig::Unreadable { path: path.clone(), source })?;
-        let parsed: File =
-            toml::from_str(&text).map_err(|error| BadConfig::File { path: path.clone(), why: error.to_string() })?;
+        let parsed: File = toml::from_str(&text)
+            .map_err(|error| BadConfig::File { path: path.clone(), why: located(&text, &error) })?;
         Self::check(parsed, data).map_err(|error| BadConfig::File { path, why: error.to_string() })
     }
 
@@ -133,7 +133,9 @@ impl Config {
             _ => return Err(BadConfig::Value("[tls] needs both certificate and key, or neither".into())),
         };
         let database = match (file.database.url, file.database.owner_url) {
-            (Some(url), owner_url) => Database::Outside { url, owner_url },
+            (Some(url), owner_url) => {
+                Database::Outside { url: Secret::new(url), owner_url: owner_url.map(Secret::new) }
+            }
             (None, None) => Database::Private,
             (None, Some(_)) => return Err(BadConfig::Value("[database] owner_url needs url".into())),
         };
@@ -165,6 +167,13 @@ impl Config {
     }
 }
 
+/// Line and fault, never the line's text: it may hold a password.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    let why = error.message().replace('\n', " ");
+    line.map_or_else(|| why.clone(), |line| format!("line {line}: {why}"))
+}
+
 fn later(warnings: &mut Vec<String>, what: &str, set: bool) {
     if set {
         warnings.push(format!("{what} has no effect yet in this version"));
@@ -189,7 +198,7 @@ mod tests {
     #[test]
     fn nothing_at_all_is_a_configuration() {
         let config = read("").unwrap();
-        assert_eq!(config.database, Database::Private);
+        assert!(matches!(config.database, Database::Private));
         assert_eq!(config.key_file, Path::new("/data/secret.key"));
         assert_eq!(config.listen.smtp.len(), 2);
         assert!(config.warnings.is_empty());
@@ -248,6 +257,13 @@ mod tests {
         assert!(config.hostname_is_fixed && config.warnings.len() == 5, "{:?}", config.warnings);
         assert_eq!(config.listen.lmtp.len(), 2);
         assert_eq!(config.data_dir, Path::new("/data"), "--data wins");
+    }
+
+    #[test]
+    fn a_fault_names_the_line_and_never_shows_it() {
+        let text = "[outbound]\nsmarthost = smtp://user:hunter2@relay.test\n";
+        let words = located(text, &toml::from_str::<File>(text).unwrap_err());
+        assert!(words.starts_with("line 2: ") && !words.contains("hunter2"), "{words}");
     }
 
     #[test]

@@ -11,4 +11,5 @@ pub mod ids;
 pub mod mailbox;
 pub mod network;
 pub mod secret;
+pub mod smarthost;
 pub mod uidset;

@@ -1,4 +1,3 @@
 //! Mail going out: where to, and when to try again.
 
 pub mod backoff;
-pub mod smarthost;

@@ -48,17 +48,19 @@ impl Place {
 
     /// Starts `serve` and waits for ready.json.
     fn serve(&self) -> (Child, serde_json::Value) {
-        let child = self.command(&["serve"]).spawn().unwrap();
+        let mut child = self.command(&["serve"]).spawn().unwrap();
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(60) {
-            if let Ok(text) = std::fs::read_to_string(self.path().join("ready.json"))
-                && let Ok(ready) = serde_json::from_str(&text)
-            {
+        loop {
+            let text = std::fs::read_to_string(self.path().join("ready.json")).unwrap_or_default();
+            if let Ok(ready) = serde_json::from_str(&text) {
                 return (child, ready);
+            }
+            if began.elapsed() > Duration::from_secs(60) || child.try_wait().unwrap().is_some() {
+                child.kill().ok();
+                panic!("not ready: {:?}", child.wait());
             }
             std::thread::sleep(Duration::from_millis(25));
         }
-        panic!("not ready");
     }
 }
 

@@ -1,6 +1,6 @@
-//! `[outbound] smarthost`: the server that takes what leaves the house.
+//! The server that takes what leaves the house.
 
-use crate::model::secret::Secret;
+use super::secret::Secret;
 
 /// How the connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +69,8 @@ fn percent(raw: &str) -> Option<String> {
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
             let pair = [bytes.next()?, bytes.next()?];
+            // from_str_radix alone would take a sign.
+            pair.iter().all(u8::is_ascii_hexdigit).then_some(())?;
             out.push(u8::from_str_radix(std::str::from_utf8(&pair).ok()?, 16).ok()?);
         } else {
             out.push(byte);
@@ -89,7 +91,15 @@ mod tests {
         assert_eq!((user.as_str(), password.expose().as_str()), ("user", "p@ss:"));
         assert_eq!(Smarthost::parse("smtps://[::1]").unwrap().port, 465);
         assert_eq!(Smarthost::parse("smtp://127.0.0.1:26/").unwrap().port, 26);
-        for bad in ["relay.test", "http://x", "smtp://", "smtp://user@host", "smtp://h:99999", "smtp://u:%zz@h"] {
+        for bad in [
+            "relay.test",
+            "http://x",
+            "smtp://",
+            "smtp://user@host",
+            "smtp://h:99999",
+            "smtp://u:%zz@h",
+            "smtp://u:%+f@h",
+        ] {
             assert!(Smarthost::parse(bad).is_err(), "{bad}");
         }
     }
