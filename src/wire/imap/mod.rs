@@ -1,1 +1,3 @@
-//! IMAP (RFC 9051, RFC 3501): framer, grammar, responses.
+//! IMAP (RFC 9051, RFC 3501): framer.
+
+pub mod framer;
