@@ -207,6 +207,14 @@ mod tests {
     }
 
     #[test]
+    fn corpus_is_the_same_however_cut() {
+        let login = include_bytes!("../../../tests/corpus/imap/login-literals.txt");
+        let whole = run(login, login.len(), MAX_TEXT);
+        assert!(whole.len() == 3 && whole[2].contains("literal: None"), "{whole:?}");
+        assert_eq!(run(login, 1, MAX_TEXT), whole);
+    }
+
+    #[test]
     fn markers() {
         assert_eq!(marker(b"x ~{3+}"), Some((2, Literal { size: 3, sync: false, binary: true })));
         assert_eq!(marker(b"x {}"), None);
