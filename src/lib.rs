@@ -20,10 +20,13 @@
 //! The walk of a message: [`net`] takes the socket, `front/smtp/session` reads, `wire/smtp` decodes,
 //! `service/delivery` files it in one `store` transaction, `store/hub` tells, `front/imap/session` writes `* 24 EXISTS`.
 
+pub mod front;
 pub mod mime;
 pub mod model;
 pub mod net;
 pub mod sasl;
+pub mod service;
+pub mod store;
 pub mod wire;
 
 pub fn run() -> std::process::ExitCode {

@@ -4,9 +4,11 @@
 
 pub mod address;
 pub mod clock;
+pub mod dsn;
 pub mod event;
 pub mod flags;
 pub mod ids;
 pub mod mailbox;
+pub mod network;
 pub mod secret;
 pub mod uidset;

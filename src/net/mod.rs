@@ -1,1 +1,6 @@
-//! Sockets: listener, limits, TLS, PROXY protocol.
+//! Sockets: streams, listeners with limits, TLS, the PROXY protocol.
+
+pub mod listener;
+pub mod proxy;
+pub mod stream;
+pub mod tls;

@@ -1,2 +1,7 @@
-#[test]
-fn it_runs() {}
+//! Integration tests: one binary, so that they link once.
+
+mod harness;
+mod layering;
+mod service;
+mod smtp;
+mod store;

@@ -1,0 +1,4 @@
+//! The doors, all of one shape: `mod.rs` takes an accepted connection to a session, `session.rs` is its loop,
+//! `cmd/` has the verbs, `reply.rs` the one map from a refusal to the door's words.
+
+pub mod smtp;

@@ -1,0 +1,384 @@
+//! The one place where somebody proves who they are, whatever the door: password, app password, SCRAM. One limiter,
+//! one answer for unknown name and wrong password, in equal time: the same statements and the same argon2 runs.
+
+use super::password::Hasher;
+use super::{Base, Refusal, Result};
+use crate::model::address::{Address, Domain, fold_local};
+use crate::model::ids::{AccountId, MailboxId, ModSeq};
+use crate::model::secret::Secret;
+use crate::store::credential::{CredentialRow, LoginRow, kind};
+use aws_lc_rs::hmac;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Which door somebody stands at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    Smtp,
+    Submission,
+    Lmtp,
+    Imap,
+    Pop3,
+    ManageSieve,
+    Web,
+}
+
+impl Protocol {
+    /// Its bit in `credential.protocols`.
+    fn bit(self) -> i32 {
+        1 << self as i32
+    }
+}
+
+/// Where somebody comes from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    pub peer: IpAddr,
+    pub protocol: Protocol,
+    /// The listener's or the SNI's domain, which completes a bare name.
+    pub domain_hint: Option<Domain>,
+}
+
+/// Who is acting: made by a sign-in, carried by a session. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Identity(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    account: AccountId,
+    address: Address,
+    name: String,
+    generation: i64,
+}
+
+impl Identity {
+    /// Made by sign-ins, and by the appliance for work it does in a member's name.
+    pub(crate) fn new(account: AccountId, address: Address, name: String, generation: i64) -> Self {
+        Self(Arc::new(Inner { account, address, name, generation }))
+    }
+
+    pub fn account(&self) -> AccountId {
+        self.0.account
+    }
+
+    /// The main address.
+    pub fn address(&self) -> &Address {
+        &self.0.address
+    }
+
+    /// The name shown to others; may be empty.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Credential generation the session was made with (I7).
+    pub fn generation(&self) -> i64 {
+        self.0.generation
+    }
+}
+
+/// The hash of a SCRAM mechanism.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ScramHash {
+    Sha1,
+    Sha256,
+}
+
+/// What a SCRAM exchange needs to know about a name; for unknown names it looks the same and proves nothing.
+pub struct ScramLookup {
+    pub salt: Vec<u8>,
+    pub iterations: u32,
+    /// StoredKey and ServerKey of each password that is allowed here.
+    pub verifiers: Vec<(Vec<u8>, Vec<u8>)>,
+    name: Option<Address>,
+    found: Option<LoginRow>,
+    ids: Vec<i64>,
+}
+
+/// State of a session at the start of a command.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh {
+    /// The selected mailbox's HIGHESTMODSEQ; `None`: gone, or none selected.
+    pub highest_modseq: Option<ModSeq>,
+}
+
+/// Iterations of PBKDF2 for verifiers made from now on (I8).
+pub const SCRAM_ITERATIONS: u32 = 100_000;
+
+/// How long a successful password check is remembered, so that a client that connects every minute does not cost an
+/// argon2 each time.
+const REMEMBER: Duration = Duration::from_secs(300);
+
+/// Signs people in. Cheap to clone.
+#[derive(Clone)]
+pub struct Login {
+    base: Base,
+    hasher: Hasher,
+    remembered: moka::sync::Cache<[u8; 32], ()>,
+    exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+}
+
+impl Login {
+    pub(crate) fn new(base: Base, hasher: Hasher, exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>) -> Self {
+        let remembered = moka::sync::Cache::builder().max_capacity(10_000).time_to_live(REMEMBER).build();
+        Self { base, hasher, remembered, exempt }
+    }
+
+    /// Signs in with a password or an app password.
+    ///
+    /// # Errors
+    /// [`Refusal::WrongCredentials`] for anything wrong, [`Refusal::SlowDown`] after too many failures,
+    /// [`Refusal::Unavailable`] when the database is away.
+    pub async fn password(
+        &self,
+        origin: &Origin,
+        authzid: &str,
+        authcid: &str,
+        password: &Secret<String>,
+    ) -> Result<Identity> {
+        let name = self.complete(origin, authcid).await?;
+        self.check_limits(origin, name.as_ref()).await?;
+        let found = self.lookup(name.as_ref()).await?;
+        let proved = match &found {
+            Some(row) => self.prove(origin, row, password).await?,
+            None => {
+                self.hasher.verify_nothing(password).await?;
+                false
+            }
+        };
+        self.conclude(origin, authzid, name, found, proved).await
+    }
+
+    /// Looks up what a SCRAM exchange needs.
+    ///
+    /// # Errors
+    /// [`Refusal::SlowDown`], [`Refusal::Unavailable`]; never that there is no such name.
+    pub async fn scram_begin(&self, origin: &Origin, mechanism: ScramHash, username: &str) -> Result<ScramLookup> {
+        let name = self.complete(origin, username).await?;
+        self.check_limits(origin, name.as_ref()).await?;
+        let found = self.lookup(name.as_ref()).await?;
+        let number = scram_kind(mechanism);
+        let account = found.as_ref().map_or(AccountId(0), |row| row.account);
+        let stored = self.base.store.scram_salt(account, number).await?;
+        let (salt, iterations) = stored.unwrap_or_else(|| {
+            let text = name.as_ref().map_or_else(|| username.to_owned(), Address::to_string);
+            let digest = hmac::sign(&self.base.keys.hmac("scram salt"), format!("{number} {text}").as_bytes());
+            (digest.as_ref()[..16].to_vec(), SCRAM_ITERATIONS)
+        });
+        let mut lookup = ScramLookup { salt, iterations, verifiers: Vec::new(), name, found, ids: Vec::new() };
+        let row = lookup.found.as_ref();
+        let allowed = row
+            .into_iter()
+            .flat_map(|row| row.credentials.iter().filter(|c| c.kind == number && may_use(row, c, origin)));
+        for credential in allowed {
+            let plain = self.base.keys.open(&credential.sealed, "verifier")?;
+            let (stored, server) = plain.split_at(plain.len() / 2);
+            lookup.verifiers.push((stored.to_vec(), server.to_vec()));
+            lookup.ids.push(credential.app.unwrap_or(credential.id));
+        }
+        Ok(lookup)
+    }
+
+    /// Ends a SCRAM exchange: `matched` is the verifier that the proof fitted.
+    ///
+    /// # Errors
+    /// As [`Login::password`].
+    pub async fn scram_finish(
+        &self,
+        origin: &Origin,
+        lookup: ScramLookup,
+        authzid: &str,
+        matched: Option<usize>,
+    ) -> Result<Identity> {
+        let proved = matched.is_some_and(|n| n < lookup.verifiers.len());
+        self.conclude(origin, authzid, lookup.name, lookup.found, proved).await
+    }
+
+    /// Whether SCRAM-SHA-1 is offered.
+    pub fn scram_sha1_enabled(&self) -> bool {
+        self.base.settings.switch("login.scram_sha1")
+    }
+
+    /// The one cheap statement at the start of every command: is the session still good, and what is the state of its
+    /// mailbox?
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`]: the session must end.
+    pub async fn session_fresh(&self, who: &Identity, selected: Option<MailboxId>) -> Result<Fresh> {
+        let row = self.base.store.session_fresh(who.account(), selected).await?.ok_or(Refusal::Stale)?;
+        if !row.active || row.generation != who.generation() {
+            return Err(Refusal::Stale);
+        }
+        Ok(Fresh { highest_modseq: row.modseq })
+    }
+
+    /// The address a name stands for: itself, or completed by the door's domain or the default one. `None`: no address
+    /// can be made of it.
+    async fn complete(&self, origin: &Origin, name: &str) -> Result<Option<Address>> {
+        if name.contains('@') {
+            return Ok(Address::parse(name).ok());
+        }
+        let domain = match &origin.domain_hint {
+            Some(domain) if self.base.store.domain_is_known(domain.as_str()).await? => Some(domain.clone()),
+            _ => self.base.store.default_domain().await?.and_then(|d| Domain::parse(&d).ok()),
+        };
+        Ok(domain.and_then(|domain| Address::new(name, domain).ok()))
+    }
+
+    async fn lookup(&self, name: Option<&Address>) -> Result<Option<LoginRow>> {
+        // An empty name runs the same statement and finds nothing.
+        let (domain, local) =
+            name.map_or((String::new(), String::new()), |a| (a.domain().to_string(), fold_local(a.local())));
+        Ok(self.base.store.login_lookup(&domain, &local, self.base.clock.now()).await?)
+    }
+
+    async fn prove(&self, origin: &Origin, row: &LoginRow, password: &Secret<String>) -> Result<bool> {
+        let keys = &self.base.keys;
+        let usable: Vec<&CredentialRow> = row.credentials.iter().filter(|c| may_use(row, c, origin)).collect();
+        let key = self.memory_key(origin, row, password);
+        if row.status == 0 && self.remembered.contains_key(&key) {
+            return Ok(true);
+        }
+        let app = hmac::Key::clone(&keys.hmac("app password"));
+        for credential in usable.iter().filter(|c| c.kind == kind::APP_PASSWORD) {
+            let tag = keys.open(&credential.sealed, "app password")?;
+            if hmac::verify(&app, normal_app_password(password.expose()).as_bytes(), &tag).is_ok() {
+                let _ = self.base.store.credential_used(credential.id, self.base.clock.now()).await;
+                return Ok(true);
+            }
+        }
+        let main = usable.iter().find(|c| c.kind == kind::PASSWORD);
+        let Some(main) = main else {
+            self.hasher.verify_nothing(password).await?;
+            return Ok(false);
+        };
+        let phc = Secret::new(String::from_utf8(keys.open(&main.sealed, "password")?).unwrap_or_default());
+        let fits = self.hasher.verify(password, phc).await?;
+        if fits {
+            self.remembered.insert(key, ());
+        }
+        Ok(fits)
+    }
+
+    /// All that a remembered success depends on is part of its key.
+    fn memory_key(&self, origin: &Origin, row: &LoginRow, password: &Secret<String>) -> [u8; 32] {
+        let second = row.credentials.iter().any(|c| c.kind == kind::TOTP);
+        let mut context = hmac::Context::with_key(&self.base.keys.hmac("login memory"));
+        context.update(
+            format!("{} {} {} {second} {} ", row.account, row.generation, row.status, origin.protocol.bit()).as_bytes(),
+        );
+        context.update(password.expose().as_bytes());
+        let mut out = [0; 32];
+        out.copy_from_slice(context.sign().as_ref());
+        out
+    }
+
+    async fn conclude(
+        &self,
+        origin: &Origin,
+        authzid: &str,
+        name: Option<Address>,
+        found: Option<LoginRow>,
+        proved: bool,
+    ) -> Result<Identity> {
+        let authorized = match (&found, &name) {
+            (Some(row), Some(name)) if proved && row.status == 0 => self.may_act_as(origin, authzid, name, row).await?,
+            _ => false,
+        };
+        let (Some(row), Some(name), true) = (found, &name, authorized) else {
+            let subjects = self.subjects(origin, name.as_ref());
+            let window = self.base.settings.duration("login.window");
+            self.base.store.login_failure_add(&subjects, self.base.clock.now(), window).await?;
+            tracing::info!(peer.protocol = ?origin.protocol, "sign-in refused");
+            return Err(Refusal::WrongCredentials);
+        };
+        let failures = self
+            .base
+            .store
+            .login_failures(&[subject(name)], self.base.clock.now(), self.base.settings.duration("login.window"))
+            .await?;
+        if !failures.is_empty() {
+            self.base.store.login_failure_clear(&subject(name)).await?;
+        }
+        let domain = Domain::parse(&row.domain).map_err(|e| Refusal::Internal(e.into()))?;
+        let address = Address::new(&row.local, domain).map_err(|e| Refusal::Internal(e.into()))?;
+        tracing::debug!(account.id = row.account.0, peer.protocol = ?origin.protocol, "signed in");
+        Ok(Identity::new(row.account, address, row.name, row.generation))
+    }
+
+    /// An authorization identity is empty or the member's own name (RFC 4616 §2): nobody acts as another.
+    async fn may_act_as(&self, origin: &Origin, authzid: &str, name: &Address, row: &LoginRow) -> Result<bool> {
+        if authzid.is_empty() {
+            return Ok(true);
+        }
+        let asked = self.complete(origin, authzid).await?;
+        Ok(asked.is_some_and(|asked| {
+            let same = |other_local: &str, other_domain: &str| {
+                asked.key() == other_local && asked.domain().as_str() == other_domain
+            };
+            same(&name.key(), name.domain().as_str()) || same(&row.local, &row.domain)
+        }))
+    }
+
+    async fn check_limits(&self, origin: &Origin, name: Option<&Address>) -> Result<()> {
+        if (self.exempt)(origin.peer) {
+            return Ok(());
+        }
+        let settings = &self.base.settings;
+        let failures = self
+            .base
+            .store
+            .login_failures(&self.subjects(origin, name), self.base.clock.now(), settings.duration("login.window"))
+            .await?;
+        let most = |subject: &str| match subject.as_bytes().first() {
+            Some(b'a') => settings.number("login.failures"),
+            Some(b'i') => settings.number("login.failures_peer"),
+            _ => settings.number("login.failures_peer").saturating_mul(4),
+        };
+        if failures.iter().any(|(subject, count, _)| u64::from(*count) >= most(subject)) {
+            return Err(Refusal::SlowDown);
+        }
+        Ok(())
+    }
+
+    /// What a failure is counted for: the completed address, the peer, its network. Sorted, so that rows are locked in order.
+    fn subjects(&self, origin: &Origin, name: Option<&Address>) -> Vec<String> {
+        let mut out: Vec<String> = name.map(subject).into_iter().collect();
+        if !(self.exempt)(origin.peer) {
+            out.push(format!("i:{}", origin.peer));
+            out.push(match origin.peer {
+                IpAddr::V4(ip) => {
+                    format!("n:{}", ip.octets()[..3].iter().map(u8::to_string).collect::<Vec<_>>().join("."))
+                }
+                IpAddr::V6(ip) => format!("n:{:x}:{:x}:{:x}", ip.segments()[0], ip.segments()[1], ip.segments()[2]),
+            });
+        }
+        out.sort();
+        out
+    }
+}
+
+fn subject(name: &Address) -> String {
+    format!("a:{}@{}", name.key(), name.domain())
+}
+
+fn scram_kind(mechanism: ScramHash) -> i16 {
+    match mechanism {
+        ScramHash::Sha256 => kind::SCRAM_SHA_256,
+        ScramHash::Sha1 => kind::SCRAM_SHA_1,
+    }
+}
+
+/// Whether a credential opens this door: in its scope, and no main password at a mail door once there is a second factor.
+fn may_use(row: &LoginRow, credential: &CredentialRow, origin: &Origin) -> bool {
+    let second_factor = row.credentials.iter().any(|c| c.kind == kind::TOTP);
+    let main = credential.app.is_none() && credential.kind != kind::APP_PASSWORD;
+    let in_scope = credential.protocols.is_none_or(|bits| bits & origin.protocol.bit() != 0);
+    in_scope && !(main && second_factor && origin.protocol != Protocol::Web)
+}
+
+/// App passwords are shown in groups; blanks and dashes don't count, nor does case.
+pub(super) fn normal_app_password(raw: &str) -> String {
+    raw.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_lowercase()).collect()
+}

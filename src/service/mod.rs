@@ -1,0 +1,178 @@
+//! What the house does, whoever asks. Every right, quota and rule is checked here; a service does not know how it
+//! was asked (no wire, no net) and speaks to the store in short transactions.
+
+pub mod account;
+pub mod content;
+pub mod delivery;
+pub mod directory;
+pub mod login;
+
+pub mod password;
+
+pub mod queue;
+pub mod seal;
+
+pub mod settings;
+
+pub mod spool;
+pub mod submission;
+
+use crate::model::clock::Clock;
+use crate::store::{Store, StoreError};
+use std::sync::Arc;
+
+/// What every service verb answers.
+pub type Result<T> = std::result::Result<T, Refusal>;
+
+/// Why a service did not do what it was asked. Each door has one map from this to its own words, without a `_` arm.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// There is none, or none that the asker may know of.
+    #[error("not found")]
+    NotFound,
+    #[error("already exists")]
+    Exists,
+    /// The asker may know of it, but may not do this.
+    #[error("not permitted")]
+    Denied,
+    /// Name or secret wrong, account suspended, protocol not in the password's scope: one answer for all.
+    #[error("name or password is wrong")]
+    WrongCredentials,
+    /// Too many failures from here or for this account; try again later.
+    #[error("too many failed attempts, try again later")]
+    SlowDown,
+    /// The session's credentials were changed or its account suspended: it must end.
+    #[error("this session has ended")]
+    Stale,
+    #[error("over quota")]
+    OverQuota,
+    /// The message is larger than the limit, in bytes.
+    #[error("message too large, the limit is {0} bytes")]
+    TooLarge(u64),
+    /// A limit of the house, in words.
+    #[error("{0}")]
+    Limit(&'static str),
+    /// The request makes no sense; the words say what would.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// A mailbox with children, an account in use: in words.
+    #[error("{0}")]
+    InUse(&'static str),
+    #[error("opened read-only")]
+    ReadOnly,
+    /// Too much is being received at once (byte budget): try again soon.
+    #[error("busy, try again soon")]
+    Busy,
+    /// Free space is below the reserve: nothing that adds data is taken.
+    #[error("storage is full")]
+    Full,
+    /// The database is away: try again.
+    #[error("temporarily unavailable")]
+    Unavailable,
+    /// A fault of ours; the cause is logged, never told.
+    #[error("internal error")]
+    Internal(#[source] anyhow::Error),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(source) => {
+                tracing::warn!(error = %source, "the database did not answer");
+                Self::Unavailable
+            }
+            StoreError::Full => Self::Full,
+            StoreError::Exists(_) => Self::Exists,
+            other => Self::Internal(other.into()),
+        }
+    }
+}
+
+/// All services, as doors get them. Cheap to clone.
+#[derive(Clone)]
+pub struct Services {
+    pub login: login::Login,
+    pub accounts: account::Accounts,
+    pub directory: directory::Directory,
+    pub delivery: delivery::Delivery,
+    pub submission: submission::Submission,
+    pub queue: queue::Queue,
+    pub settings: settings::Settings,
+    pub spool: spool::SpoolRoom,
+    pub clock: Clock,
+    store: Store,
+}
+
+/// What services hold in common.
+#[derive(Clone)]
+pub(crate) struct Base {
+    pub store: Store,
+    pub clock: Clock,
+    pub settings: settings::Settings,
+    pub keys: Arc<seal::Keys>,
+}
+
+/// How the services are put together.
+pub struct Options {
+    pub clock: Clock,
+    /// From the key file.
+    pub keys: seal::Keys,
+    /// Addresses that are never slowed or shut out.
+    pub exempt: Arc<dyn Fn(std::net::IpAddr) -> bool + Send + Sync>,
+    /// This host's name, for message ids and reports.
+    pub hostname: String,
+}
+
+impl Services {
+    /// Reads the settings, proves that the key file is the database's, and puts the services together.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] in words when a key in use is not in the key file.
+    pub async fn open(store: Store, options: Options) -> Result<Self> {
+        let Options { clock, keys, exempt, hostname } = options;
+        let settings = settings::Settings::new(store.clone(), clock.clone());
+        settings.reload().await?;
+        let keys = Arc::new(prove_keys(&store, keys, &clock).await?);
+        let base = Base { store: store.clone(), clock: clock.clone(), settings: settings.clone(), keys };
+        let hasher = password::Hasher::new()?;
+        let directory = directory::Directory::new(base.clone());
+        Ok(Self {
+            login: login::Login::new(base.clone(), hasher.clone(), exempt),
+            accounts: account::Accounts::new(base.clone(), hasher),
+            delivery: delivery::Delivery::new(base.clone()),
+            submission: submission::Submission::new(base.clone(), directory.clone(), hostname.clone()),
+            queue: queue::Queue::new(base, hostname),
+            directory,
+            spool: spool::SpoolRoom::new(settings.clone(), settings.number("delivery.budget")),
+            settings,
+            clock,
+            store,
+        })
+    }
+
+    /// Hears every hint from now on.
+    pub fn events(&self) -> tokio::sync::broadcast::Receiver<crate::model::event::Event> {
+        self.store.hub().subscribe()
+    }
+}
+
+/// Every key in use must be in the file; the first start puts the file's key into use (I8).
+async fn prove_keys(store: &Store, keys: seal::Keys, clock: &Clock) -> Result<seal::Keys> {
+    let in_use = store.seal_key_list().await?;
+    if in_use.iter().any(|(id, proof)| !keys.has(id) || !keys.proves(proof)) {
+        return Err(Refusal::Invalid(
+            "the key file is not the one this database was sealed with: put the right file back",
+        ));
+    }
+    let mut tx = store.begin().await?;
+    if !in_use.iter().any(|(id, _)| *id == keys.id()) {
+        tx.seal_key_add(&keys.id(), &keys.proof()?, clock.now()).await?;
+    }
+    let mut fresh = [0; 32];
+    aws_lc_rs::rand::fill(&mut fresh).map_err(|_| Refusal::Internal(anyhow::anyhow!("no random numbers")))?;
+    let sealed = tx.house_secret_add("hmac", &keys.seal(&fresh, "house")?).await?;
+    tx.commit().await?;
+    let secret = keys.open(&sealed, "house")?.try_into();
+    let secret = secret.map_err(|_| Refusal::Internal(anyhow::anyhow!("the house secret has a wrong length")))?;
+    Ok(keys.with_house(secret))
+}

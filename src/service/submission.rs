@@ -1,0 +1,159 @@
+//! Mail that members send: local recipients get it in the same transaction that queues the remote ones (I11).
+
+use super::content::new_blob;
+use super::delivery::trace;
+use super::directory::{Directory, Resolved};
+use super::login::Identity;
+use super::spool::{Spooled, hash_of};
+use super::{Base, Refusal, Result};
+use crate::mime::submission::{from_addresses, prepare};
+use crate::model::address::Address;
+use crate::model::dsn::{BodyKind, DsnRequest, Ret};
+use crate::model::flags::SystemFlags;
+use crate::store::append::{Job, NewMessage};
+use crate::store::queue::{NewQueued, NewRecipient};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// A message with its envelope, as a member's client hands it in.
+#[derive(Debug)]
+pub struct Outgoing {
+    /// `None`: the null sender.
+    pub sender: Option<Address>,
+    /// Never empty.
+    pub recipients: Vec<(Address, DsnRequest)>,
+    pub message: Spooled,
+    /// The whole Received field, folded, CRLF at its end.
+    pub received: String,
+    pub ret: Option<Ret>,
+    pub envid: Option<String>,
+    pub smtputf8: bool,
+    pub body: BodyKind,
+}
+
+/// Takes mail from members. Cheap to clone.
+#[derive(Clone)]
+pub struct Submission {
+    base: Base,
+    directory: Directory,
+    hostname: String,
+}
+
+impl Submission {
+    pub(crate) fn new(base: Base, directory: Directory, hostname: String) -> Self {
+        Self { base, directory, hostname }
+    }
+
+    /// Whether a member may use a sender address: one of their own, a `+detail` of it too.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`].
+    pub async fn may_send_as(&self, who: &Identity, sender: &Address) -> Result<()> {
+        let base = sender.split_detail().map_or_else(|| sender.key(), |(base, _)| base.key());
+        let own = self.base.store.address_is_of(who.account(), sender.domain().as_str(), &sender.key(), &base).await?;
+        if own { Ok(()) } else { Err(Refusal::Denied) }
+    }
+
+    /// Whether mail to an address makes sense: what is ours must exist and have room.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Denied`] for a switched-off address, [`Refusal::OverQuota`].
+    pub async fn check_recipient(&self, _who: &Identity, to: &Address) -> Result<()> {
+        match self.directory.resolve(to).await? {
+            Resolved::NotOurs | Resolved::Deliver(_) => Ok(()),
+            Resolved::Unknown => Err(Refusal::NotFound),
+            Resolved::Disabled => Err(Refusal::Denied),
+            Resolved::OverQuota { .. } => Err(Refusal::OverQuota),
+        }
+    }
+
+    /// Takes a message; `Ok` means that every copy is committed, delivered or queued.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`] if the header's From is not the member's; nothing is sent then.
+    pub async fn submit(&self, who: &Identity, outgoing: Outgoing) -> Result<()> {
+        let from = from_addresses(outgoing.message.bytes())
+            .ok_or(Refusal::Invalid("the message needs a From field with an address"))?;
+        for address in &from {
+            self.may_send_as(who, address).await?;
+        }
+        let now = self.base.clock.now();
+        let message_id = self.message_id(who)?;
+        let prepared = prepare(outgoing.message.bytes(), &now.to_rfc2822(), &message_id);
+        let blob = if prepared == outgoing.message.bytes() {
+            new_blob(Arc::new(outgoing.message)).await?
+        } else {
+            let content = super::content::content_row(&prepared);
+            Arc::new(crate::store::blob::NewBlob::new(hash_of(&prepared), &prepared, content)?)
+        };
+        let mut job = Job { blobs: vec![blob.clone()], messages: Vec::new(), now };
+        let (mut remotes, mut filed) = (Vec::new(), HashSet::new());
+        for (to, asked) in &outgoing.recipients {
+            let resolved = self.directory.resolve(to).await?;
+            match resolved {
+                Resolved::NotOurs => remotes.push(queued(to, to, asked, &outgoing.received)),
+                Resolved::Deliver(recipient) => {
+                    let prefix = trace(outgoing.sender.as_ref(), to, &outgoing.received);
+                    for local in recipient.locals.iter().filter(|local| filed.insert(local.inbox)) {
+                        job.messages.push(NewMessage {
+                            account: local.account,
+                            mailbox: local.inbox,
+                            blob: 0,
+                            flags: SystemFlags::empty(),
+                            keywords: Vec::new(),
+                            internal_at: now,
+                            prefix: prefix.clone(),
+                        });
+                    }
+                    remotes
+                        .extend(recipient.remotes.iter().map(|remote| queued(remote, to, asked, &outgoing.received)));
+                }
+                Resolved::Unknown => return Err(Refusal::NotFound),
+                Resolved::Disabled => return Err(Refusal::Denied),
+                Resolved::OverQuota { .. } => return Err(Refusal::OverQuota),
+            }
+        }
+        if remotes.is_empty() {
+            self.base.store.messages_add(job).await?;
+            return Ok(());
+        }
+        let mut tx = self.base.store.begin().await?;
+        if !job.messages.is_empty() {
+            tx.messages_add(&self.base.store, &job).await?;
+        }
+        let blob_id = tx.blob_add(&blob, now).await?;
+        let sender = outgoing.sender.as_ref().map_or_else(String::new, Address::to_string);
+        let new = NewQueued {
+            blob: blob_id,
+            account: Some(who.account()),
+            sender: &sender,
+            envid: outgoing.envid.as_deref(),
+            ret: outgoing.ret.map(Ret::number),
+            body: outgoing.body.number(),
+            smtputf8: outgoing.smtputf8,
+            size: blob.size,
+            hold_until: None,
+            expires_at: now + self.base.settings.duration("queue.expiry"),
+            recipients: remotes,
+        };
+        tx.queue_add(&new, now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    fn message_id(&self, who: &Identity) -> Result<String> {
+        let mut random = [0u8; 12];
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| Refusal::Internal(anyhow::anyhow!("no random numbers")))?;
+        let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
+        Ok(format!("{hex}.{}@{}", who.account(), self.hostname))
+    }
+}
+
+fn queued(to: &Address, asked_as: &Address, asked: &DsnRequest, received: &str) -> NewRecipient {
+    NewRecipient {
+        address: to.to_string(),
+        domain: to.domain().to_string(),
+        orcpt: asked.orcpt.clone().or_else(|| Some(format!("rfc822;{asked_as}"))),
+        notify: asked.notify.bits() as i16,
+        prefix: Some(received.as_bytes().to_vec()),
+    }
+}

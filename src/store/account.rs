@@ -1,0 +1,217 @@
+//! Accounts and the addresses that lead to them.
+
+use super::sql::sql;
+use super::{Result, Store, Tx};
+use crate::model::event::Event;
+use crate::model::ids::{AccountId, DomainId};
+use chrono::{DateTime, Utc};
+use sqlx::Row as _;
+
+macro_rules! account_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT a.id, a.domain, a.local, d.name, a.name, a.kind, a.role, a.status, a.generation, a.quota_bytes,
+                a.quota_messages, a.created_at FROM account a JOIN domain d ON d.id = a.domain ",
+            $rest
+        )
+    };
+}
+
+sql! {
+    ACCOUNT_LIST = account_columns!("WHERE $1::text IS NULL OR d.name = $1 ORDER BY d.name, a.local");
+    ACCOUNT_GET = account_columns!("WHERE a.id = $1");
+    ACCOUNT_FIND = account_columns!("WHERE d.name = $1 AND a.local = $2");
+    ACCOUNT_ADD = "
+        INSERT INTO account (domain, local, name, kind, role, quota_bytes, uidvalidity_last, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
+    ACCOUNT_STATUS = "UPDATE account SET status = $2, generation = generation + 1 WHERE id = $1";
+    ACCOUNT_GENERATION = "UPDATE account SET generation = generation + 1 WHERE id = $1";
+    ACCOUNT_QUOTA = "UPDATE account SET quota_bytes = $2 WHERE id = $1";
+    /// Everything of an account; blobs are left to the sweeper.
+    ACCOUNT_REMOVE_MAIL = "
+        WITH boxes AS (SELECT id FROM mailbox WHERE account = $1),
+        mail AS (DELETE FROM message USING boxes WHERE message.mailbox = boxes.id),
+        kept AS (DELETE FROM restorable WHERE account = $1),
+        changes AS (DELETE FROM mailbox_change USING boxes WHERE mailbox_change.mailbox = boxes.id)
+        DELETE FROM thread_ref WHERE account = $1";
+    ACCOUNT_REMOVE_TREE = "DELETE FROM mailbox WHERE account = $1";
+    ACCOUNT_REMOVE = "DELETE FROM account WHERE id = $1";
+    ADDRESS_ADD = "
+        INSERT INTO address (domain, local, account, is_primary, created_at) VALUES ($1, $2, $3, $4, $5) RETURNING id";
+    ADDRESS_TARGET_ADD = "INSERT INTO address_target (address, n, account, remote) VALUES ($1, $2, $3, $4)";
+    ADDRESS_REMOVE = "DELETE FROM address WHERE domain = $1 AND local = $2 AND NOT is_primary";
+    ALIAS_LIST = "
+        SELECT s.local, d.name, s.enabled,
+            ARRAY(SELECT COALESCE(t.remote, a.local || '@' || ad.name) FROM address_target t
+                LEFT JOIN account a ON a.id = t.account LEFT JOIN domain ad ON ad.id = a.domain
+                WHERE t.address = s.id ORDER BY t.n),
+            (SELECT a.local || '@' || ad.name FROM account a JOIN domain ad ON ad.id = a.domain WHERE a.id = s.account)
+        FROM address s JOIN domain d ON d.id = s.domain WHERE NOT s.is_primary ORDER BY d.name, s.local";
+}
+
+/// A row of `account` with its domain's name.
+#[derive(Debug, Clone)]
+pub struct AccountRow {
+    pub id: AccountId,
+    pub domain: DomainId,
+    pub local: String,
+    pub domain_name: String,
+    pub name: String,
+    pub kind: i16,
+    pub role: i16,
+    pub status: i16,
+    pub generation: i64,
+    pub quota_bytes: Option<u64>,
+    pub quota_messages: Option<u64>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a new account starts with.
+#[derive(Debug, Clone)]
+pub struct NewAccount<'a> {
+    pub domain: DomainId,
+    pub local: &'a str,
+    pub name: &'a str,
+    pub kind: i16,
+    pub role: i16,
+    pub quota_bytes: Option<u64>,
+}
+
+/// An alias or a further address of an account.
+#[derive(Debug, Clone)]
+pub struct AliasRow {
+    pub local: String,
+    pub domain: String,
+    pub enabled: bool,
+    pub targets: Vec<String>,
+    pub account: Option<String>,
+}
+
+fn account_row(row: &sqlx::postgres::PgRow) -> Result<AccountRow> {
+    Ok(AccountRow {
+        id: row.try_get(0)?,
+        domain: row.try_get(1)?,
+        local: row.try_get(2)?,
+        domain_name: row.try_get(3)?,
+        name: row.try_get(4)?,
+        kind: row.try_get(5)?,
+        role: row.try_get(6)?,
+        status: row.try_get(7)?,
+        generation: row.try_get(8)?,
+        quota_bytes: row.try_get::<Option<i64>, _>(9)?.map(|n| n as u64),
+        quota_messages: row.try_get::<Option<i64>, _>(10)?.map(|n| n as u64),
+        created_at: row.try_get(11)?,
+    })
+}
+
+impl Store {
+    /// Accounts by address, of one domain or of all.
+    pub async fn account_list(&self, domain: Option<&str>) -> Result<Vec<AccountRow>> {
+        sqlx::query(ACCOUNT_LIST).bind(domain).fetch_all(self.read()).await?.iter().map(account_row).collect()
+    }
+
+    pub async fn account_get(&self, id: AccountId) -> Result<Option<AccountRow>> {
+        sqlx::query(ACCOUNT_GET).bind(id).fetch_optional(self.read()).await?.as_ref().map(account_row).transpose()
+    }
+
+    /// The account whose main address this is; `local` folded.
+    pub async fn account_find(&self, domain: &str, local: &str) -> Result<Option<AccountRow>> {
+        let row = sqlx::query(ACCOUNT_FIND).bind(domain).bind(local).fetch_optional(self.read()).await?;
+        row.as_ref().map(account_row).transpose()
+    }
+
+    /// Aliases and further addresses of all domains.
+    pub async fn alias_list(&self) -> Result<Vec<AliasRow>> {
+        let rows: Vec<(String, String, bool, Vec<String>, Option<String>)> =
+            sqlx::query_as(ALIAS_LIST).fetch_all(self.read()).await?;
+        let row = |(local, domain, enabled, targets, account)| AliasRow { local, domain, enabled, targets, account };
+        Ok(rows.into_iter().map(row).collect())
+    }
+}
+
+impl Tx {
+    /// Adds an account and its main address.
+    ///
+    /// # Errors
+    /// [`super::StoreError::Exists`] if an account or an alias has that address.
+    pub async fn account_add(&mut self, new: &NewAccount<'_>, now: DateTime<Utc>) -> Result<AccountId> {
+        let (id,): (AccountId,) = sqlx::query_as(ACCOUNT_ADD)
+            .bind(new.domain)
+            .bind(new.local)
+            .bind(new.name)
+            .bind(new.kind)
+            .bind(new.role)
+            .bind(new.quota_bytes.map(|n| n as i64))
+            .bind(now.timestamp())
+            .bind(now)
+            .fetch_one(self.conn())
+            .await?;
+        self.address_add(new.domain, new.local, Some((id, true)), now).await?;
+        Ok(id)
+    }
+
+    /// Adds an address: of an account (main or further), or of an alias whose targets follow.
+    pub async fn address_add(
+        &mut self,
+        domain: DomainId,
+        local: &str,
+        account: Option<(AccountId, bool)>,
+        now: DateTime<Utc>,
+    ) -> Result<i64> {
+        let (id,): (i64,) = sqlx::query_as(ADDRESS_ADD)
+            .bind(domain)
+            .bind(local)
+            .bind(account.map(|(id, _)| id))
+            .bind(account.is_some_and(|(_, primary)| primary))
+            .bind(now)
+            .fetch_one(self.conn())
+            .await?;
+        Ok(id)
+    }
+
+    /// Adds the `n`th target of an alias: an account here or an address elsewhere.
+    pub async fn address_target_add(
+        &mut self,
+        address: i64,
+        n: i16,
+        account: Option<AccountId>,
+        remote: Option<&str>,
+    ) -> Result<()> {
+        sqlx::query(ADDRESS_TARGET_ADD).bind(address).bind(n).bind(account).bind(remote).execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// Removes an alias or further address; whether there was one.
+    pub async fn address_remove(&mut self, domain: DomainId, local: &str) -> Result<bool> {
+        let done = sqlx::query(ADDRESS_REMOVE).bind(domain).bind(local).execute(self.conn()).await?;
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// 0 active, 1 suspended; ends all sessions.
+    pub async fn account_status(&mut self, id: AccountId, status: i16) -> Result<()> {
+        sqlx::query(ACCOUNT_STATUS).bind(id).bind(status).execute(self.conn()).await?;
+        self.tell(Event::CredentialsChanged { account: id });
+        Ok(())
+    }
+
+    /// Raises the credential generation (I7).
+    pub async fn account_generation_raise(&mut self, id: AccountId) -> Result<()> {
+        sqlx::query(ACCOUNT_GENERATION).bind(id).execute(self.conn()).await?;
+        self.tell(Event::CredentialsChanged { account: id });
+        Ok(())
+    }
+
+    pub async fn account_quota(&mut self, id: AccountId, bytes: Option<u64>) -> Result<()> {
+        sqlx::query(ACCOUNT_QUOTA).bind(id).bind(bytes.map(|n| n as i64)).execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// Removes the account and all its mail.
+    pub async fn account_remove(&mut self, id: AccountId) -> Result<()> {
+        sqlx::query(ACCOUNT_REMOVE_MAIL).bind(id).execute(self.conn()).await?;
+        sqlx::query(ACCOUNT_REMOVE_TREE).bind(id).execute(self.conn()).await?;
+        sqlx::query(ACCOUNT_REMOVE).bind(id).execute(self.conn()).await?;
+        self.tell(Event::CredentialsChanged { account: id });
+        Ok(())
+    }
+}

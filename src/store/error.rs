@@ -1,0 +1,57 @@
+//! What can go wrong below: the kinds that somebody decides by.
+
+/// Why a store verb did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database is away, restarting, overloaded or in a deadlock: try again later.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// PostgreSQL has no disk space left.
+    #[error("the database has no space left")]
+    Full,
+    /// A unique constraint, by name.
+    #[error("already exists ({0})")]
+    Exists(String),
+    /// The schema is of a newer Mailstead.
+    #[error(
+        "the database was last used by a newer Mailstead (schema {found}, this one knows {known}): start that version, or restore a backup made before the upgrade"
+    )]
+    NewerSchema { found: i64, known: i64 },
+    /// A row that can't be: table, what is wrong.
+    #[error("inconsistent {0}: {1}")]
+    Inconsistent(&'static str, String),
+    #[error(transparent)]
+    Migrate(sqlx::migrate::MigrateError),
+    #[error(transparent)]
+    Sql(sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            sqlx::Error::Database(database) => match database.code().as_deref() {
+                Some("23505") => Self::Exists(database.constraint().unwrap_or_default().to_owned()),
+                Some("53100") => Self::Full,
+                // Class 08 connection, 57P0x shutdown and start-up, 53xxx resources, 40xxx serialization and deadlock,
+                // 25006 read-only (a standby), 58030 I/O error.
+                Some(code)
+                    if code.starts_with("08")
+                        || code.starts_with("57P")
+                        || code.starts_with("53")
+                        || code.starts_with("40")
+                        || matches!(code, "25006" | "58030") =>
+                {
+                    Self::Unavailable(error)
+                }
+                _ => Self::Sql(error),
+            },
+            _ => Self::Sql(error),
+        }
+    }
+}
