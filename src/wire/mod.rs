@@ -1,5 +1,6 @@
 //! Bytes ↔ types, no I/O: the grammars of the protocols, both ends of each.
 
+pub mod imap;
 pub mod smtp;
 
 /// What a codec found at the front of its input.
