@@ -99,6 +99,11 @@ impl MailboxPath {
         (self.0.len() > 1).then(|| Self(self.0[..self.0.len() - 1].to_vec()))
     }
 
+    /// The first `levels` levels; all where there are fewer, one at least.
+    pub fn prefix(&self, levels: usize) -> MailboxPath {
+        Self(self.0[..levels.clamp(1, self.0.len())].to_vec())
+    }
+
     /// The last level.
     pub fn leaf(&self) -> &LeafName {
         &self.0[self.0.len() - 1]

@@ -6,6 +6,7 @@ pub mod content;
 pub mod delivery;
 pub mod directory;
 pub mod login;
+pub mod mailbox;
 
 pub mod password;
 
@@ -14,6 +15,7 @@ pub mod seal;
 
 pub mod settings;
 
+pub mod snapshot;
 pub mod spool;
 pub mod submission;
 
@@ -94,6 +96,7 @@ pub struct Services {
     pub login: login::Login,
     pub accounts: account::Accounts,
     pub directory: directory::Directory,
+    pub mailboxes: mailbox::Mailboxes,
     pub delivery: delivery::Delivery,
     pub submission: submission::Submission,
     pub queue: queue::Queue,
@@ -139,6 +142,7 @@ impl Services {
         Ok(Self {
             login: login::Login::new(base.clone(), hasher.clone(), exempt),
             accounts: account::Accounts::new(base.clone(), hasher),
+            mailboxes: mailbox::Mailboxes::new(base.clone()),
             delivery: delivery::Delivery::new(base.clone()),
             submission: submission::Submission::new(base.clone(), directory.clone(), hostname.clone()),
             queue: queue::Queue::new(base, hostname),

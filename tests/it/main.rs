@@ -3,6 +3,7 @@
 mod cli;
 mod harness;
 mod layering;
+mod mailbox;
 mod postgres;
 mod service;
 mod smtp;

@@ -1,0 +1,466 @@
+//! Mailboxes as members see them: the tree, subscriptions, and views of one mailbox.
+
+use super::login::Identity;
+use super::snapshot::{Dictionary, Fact, Snapshot, Take, Update, View};
+use super::{Base, Refusal, Result};
+use crate::model::flags::Keyword;
+use crate::model::ids::{AccountId, MailboxId, ModSeq, Uid};
+use crate::model::mailbox::{MailboxPath, SpecialUse};
+use crate::model::uidset::UidSet;
+use crate::store::mailbox::{ChangeKind, MailboxRow};
+use crate::store::message::{EntryRow, Expunge};
+use crate::store::{StoreError, Tx};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Mailboxes an account may have.
+const MOST: usize = 10_000;
+/// How long a snapshot nobody asks for is kept.
+const IDLE: Duration = Duration::from_secs(300);
+
+/// A mailbox in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxInfo {
+    pub id: MailboxId,
+    pub path: MailboxPath,
+    /// `false`: it holds mailboxes, no messages.
+    pub selectable: bool,
+    pub special_use: Option<SpecialUse>,
+    pub has_children: bool,
+    pub subscribed: bool,
+}
+
+/// What STATUS tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailboxStatus {
+    pub messages: u64,
+    pub unseen: u64,
+    pub deleted: u64,
+    /// At most this many: claimed ones apart.
+    pub recent: u64,
+    pub uidnext: Uid,
+    pub uidvalidity: u32,
+    pub highest_modseq: ModSeq,
+    /// Octets.
+    pub size: u64,
+}
+
+/// SELECT or EXAMINE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenMode {
+    ReadWrite,
+    ReadOnly,
+}
+
+/// Manages mailboxes. Cheap to clone; clones share the snapshots.
+#[derive(Clone)]
+pub struct Mailboxes {
+    base: Base,
+    snapshots: moka::sync::Cache<MailboxId, Arc<Mutex<Option<Arc<Snapshot>>>>>,
+    dictionaries: moka::sync::Cache<AccountId, Arc<Dictionary>>,
+}
+
+/// The rows of an account's tree by id, and their children.
+struct Tree {
+    rows: HashMap<MailboxId, MailboxRow>,
+    parents: HashSet<MailboxId>,
+}
+
+impl Tree {
+    fn of(rows: Vec<MailboxRow>) -> Self {
+        let parents = rows.iter().filter_map(|row| row.parent).collect();
+        Self { rows: rows.into_iter().map(|row| (row.id, row)).collect(), parents }
+    }
+
+    fn path(&self, id: MailboxId) -> Result<MailboxPath> {
+        let mut names = Vec::new();
+        let mut next = Some(id);
+        while let Some(id) = next {
+            let row = self.rows.get(&id).ok_or(Refusal::NotFound)?;
+            names.push(row.name.as_str());
+            next = row.parent;
+        }
+        names.reverse();
+        MailboxPath::parse(&names.join("/")).map_err(|e| Refusal::Internal(e.into()))
+    }
+
+    /// The mailbox at a path.
+    fn find(&self, path: &MailboxPath) -> Option<&MailboxRow> {
+        let mut at: Option<&MailboxRow> = None;
+        for level in path.levels() {
+            let parent = at.map(|row| row.id);
+            at = Some(self.rows.values().find(|row| row.parent == parent && row.name == level.as_str())?);
+        }
+        at
+    }
+
+    fn is_below(&self, id: MailboxId, ancestor: MailboxId) -> bool {
+        let mut next = Some(id);
+        while let Some(id) = next {
+            if id == ancestor {
+                return true;
+            }
+            next = self.rows.get(&id).and_then(|row| row.parent);
+        }
+        false
+    }
+}
+
+fn info(tree: &Tree, row: &MailboxRow, subscribed: &HashSet<String>) -> Result<MailboxInfo> {
+    let path = tree.path(row.id)?;
+    Ok(MailboxInfo {
+        id: row.id,
+        subscribed: subscribed.contains(&path.to_string()),
+        path,
+        selectable: row.selectable,
+        special_use: row.special_use,
+        has_children: tree.parents.contains(&row.id),
+    })
+}
+
+fn status(row: &MailboxRow) -> MailboxStatus {
+    MailboxStatus {
+        messages: row.messages,
+        unseen: row.unseen,
+        deleted: row.deleted,
+        recent: u64::from(row.uidnext - row.recent_uid).min(row.messages),
+        uidnext: row.uidnext,
+        uidvalidity: row.uidvalidity,
+        highest_modseq: row.modseq,
+        size: row.bytes,
+    }
+}
+
+impl Mailboxes {
+    pub(crate) fn new(base: Base) -> Self {
+        let snapshots = moka::sync::Cache::builder().max_capacity(2000).time_to_idle(IDLE).build();
+        let dictionaries = moka::sync::Cache::builder().max_capacity(2000).time_to_idle(IDLE).build();
+        Self { base, snapshots, dictionaries }
+    }
+
+    /// The whole tree, INBOX first, then by path.
+    pub async fn list(&self, who: &Identity) -> Result<Vec<MailboxInfo>> {
+        let tree = Tree::of(self.base.store.mailbox_list(who.account()).await?);
+        let subscribed: HashSet<String> = self.base.store.subscription_list(who.account()).await?.into_iter().collect();
+        let mut out = tree.rows.values().map(|row| info(&tree, row, &subscribed)).collect::<Result<Vec<_>>>()?;
+        out.sort_by(|a, b| (!a.path.is_inbox(), &a.path).cmp(&(!b.path.is_inbox(), &b.path)));
+        Ok(out)
+    }
+
+    /// One mailbox's counters.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], also for one that can't be selected.
+    pub async fn status(&self, who: &Identity, path: &MailboxPath) -> Result<MailboxStatus> {
+        Ok(status(&self.find(who, path).await?))
+    }
+
+    /// All mailboxes' counters in one statement.
+    pub async fn status_all(&self, who: &Identity) -> Result<Vec<(MailboxId, MailboxStatus)>> {
+        let rows = self.base.store.mailbox_list(who.account()).await?;
+        Ok(rows.iter().map(|row| (row.id, status(row))).collect())
+    }
+
+    /// The selectable mailbox at a path.
+    pub(super) async fn find(&self, who: &Identity, path: &MailboxPath) -> Result<MailboxRow> {
+        let names: Vec<&str> = path.levels().iter().map(|level| level.as_str()).collect();
+        let row = self.base.store.mailbox_find(who.account(), &names).await?;
+        row.filter(|row| row.selectable).ok_or(Refusal::NotFound)
+    }
+
+    /// Makes a mailbox and the parents it lacks; answers those made, parents first. One that held only children becomes
+    /// selectable again.
+    ///
+    /// # Errors
+    /// [`Refusal::Exists`]; [`Refusal::Limit`].
+    pub async fn create(
+        &self,
+        who: &Identity,
+        path: &MailboxPath,
+        special_use: Option<SpecialUse>,
+    ) -> Result<Vec<MailboxInfo>> {
+        let mut tx = self.base.store.begin().await?;
+        let (tree, uidvalidity) = self.lock_tree(&mut tx, who).await?;
+        if let Some(row) = tree.find(path) {
+            if row.selectable {
+                return Err(Refusal::Exists);
+            }
+            tx.mailbox_select_again(who.account(), row.id, uidvalidity).await?;
+            tx.commit().await?;
+            let mut row = info(&tree, row, &HashSet::new())?;
+            row.selectable = true;
+            return Ok(vec![row]);
+        }
+        if tree.rows.len() + path.levels().len() > MOST {
+            return Err(Refusal::Limit("too many mailboxes"));
+        }
+        let made = self.make_path(&mut tx, who, &tree, path, (special_use, uidvalidity)).await?;
+        tx.commit().await?;
+        Ok(made)
+    }
+
+    async fn lock_tree(&self, tx: &mut Tx, who: &Identity) -> Result<(Tree, u32)> {
+        let uidvalidity = tx.mailbox_tree_lock(who.account(), self.base.clock.now()).await?;
+        Ok((Tree::of(tx.mailbox_list(who.account()).await?), uidvalidity))
+    }
+
+    async fn make_path(
+        &self,
+        tx: &mut Tx,
+        who: &Identity,
+        tree: &Tree,
+        path: &MailboxPath,
+        (special_use, mut uidvalidity): (Option<SpecialUse>, u32),
+    ) -> Result<Vec<MailboxInfo>> {
+        let now = self.base.clock.now();
+        let (mut parent, mut made) = (None, Vec::new());
+        let depth = path.levels().len();
+        for n in 1..=depth {
+            let prefix = path.prefix(n);
+            if let Some(row) = tree.find(&prefix) {
+                parent = Some(row.id);
+                continue;
+            }
+            if !made.is_empty() {
+                uidvalidity = tx.mailbox_tree_lock(who.account(), now).await?;
+            }
+            let special_use = special_use.filter(|_| n == depth);
+            let added =
+                tx.mailbox_add(who.account(), parent, prefix.leaf().as_str(), special_use, uidvalidity, now).await;
+            let id = added.map_err(|error| match error {
+                StoreError::Exists(constraint) if constraint == "mailbox_special_use" => {
+                    Refusal::Invalid("another mailbox has that special use")
+                }
+                other => other.into(),
+            })?;
+            made.push(MailboxInfo {
+                id,
+                path: prefix,
+                selectable: true,
+                special_use,
+                has_children: n < depth,
+                subscribed: false,
+            });
+            parent = Some(id);
+        }
+        Ok(made)
+    }
+
+    /// Removes a mailbox; one with children stays as a name that can't be selected. Its messages stay restorable.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`] for INBOX, [`Refusal::InUse`] for a mere name with children.
+    pub async fn delete(&self, who: &Identity, path: &MailboxPath) -> Result<()> {
+        if path.is_inbox() {
+            return Err(Refusal::Denied);
+        }
+        let mut tx = self.base.store.begin().await?;
+        let (tree, _) = self.lock_tree(&mut tx, who).await?;
+        let row = tree.find(path).ok_or(Refusal::NotFound)?;
+        if !row.selectable && tree.parents.contains(&row.id) {
+            return Err(Refusal::InUse("it has mailboxes below it"));
+        }
+        tx.mailbox_remove(who.account(), row.id, self.base.clock.now()).await?;
+        tx.commit().await?;
+        self.snapshots.invalidate(&row.id);
+        Ok(())
+    }
+
+    /// Renames a mailbox and with it all below; parents that lack are made. Renaming INBOX moves its messages and leaves
+    /// INBOX empty (RFC 9051 §6.3.6).
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Exists`], [`Refusal::Invalid`] for a move below itself.
+    pub async fn rename(&self, who: &Identity, from: &MailboxPath, to: &MailboxPath) -> Result<()> {
+        let mut tx = self.base.store.begin().await?;
+        let (tree, uidvalidity) = self.lock_tree(&mut tx, who).await?;
+        let row = tree.find(from).ok_or(Refusal::NotFound)?;
+        if tree.find(to).is_some() {
+            return Err(Refusal::Exists);
+        }
+        if from.is_inbox() {
+            let made = self.make_path(&mut tx, who, &tree, to, (None, uidvalidity)).await?;
+            let target = made.last().ok_or(Refusal::Exists)?.id;
+            self.move_all(&mut tx, row.id, target).await?;
+            return Ok(tx.commit().await?);
+        }
+        let parent = match to.parent() {
+            None => None,
+            Some(path) => match tree.find(&path) {
+                Some(parent) if tree.is_below(parent.id, row.id) => {
+                    return Err(Refusal::Invalid("a mailbox can't be moved below itself"));
+                }
+                Some(parent) => Some(parent.id),
+                None if path.levels().starts_with(from.levels()) => {
+                    return Err(Refusal::Invalid("a mailbox can't be moved below itself"));
+                }
+                None => {
+                    self.make_path(&mut tx, who, &tree, &path, (None, uidvalidity)).await?.last().map(|made| made.id)
+                }
+            },
+        };
+        tx.mailbox_move(who.account(), row.id, parent, to.leaf().as_str()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    async fn move_all(&self, tx: &mut Tx, from: MailboxId, to: MailboxId) -> Result<()> {
+        let locked = tx.mailbox_lock(&[from, to]).await?;
+        let find = |id| locked.iter().find(|row| row.id == id).ok_or(Refusal::NotFound);
+        let all = UidSet::from_ranges([1..=u32::MAX]);
+        let now = self.base.clock.now();
+        tx.message_copy(find(from)?, &all, find(to)?, now).await?;
+        tx.message_expunge(find(from)?, &all, Expunge::Moved, now).await?;
+        Ok(())
+    }
+
+    /// Adds or drops a subscription; the name need not exist.
+    pub async fn subscribe(&self, who: &Identity, path: &MailboxPath, on: bool) -> Result<()> {
+        let mut tx = self.base.store.begin().await?;
+        match on {
+            true => tx.subscription_add(who.account(), &path.to_string()).await?,
+            false => tx.subscription_remove(who.account(), &path.to_string()).await?,
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Subscribed names.
+    pub async fn subscriptions(&self, who: &Identity) -> Result<Vec<MailboxPath>> {
+        let list = self.base.store.subscription_list(who.account()).await?;
+        Ok(list.iter().filter_map(|path| MailboxPath::parse(path).ok()).collect())
+    }
+
+    /// Opens a mailbox as its newest state; read-write sessions claim `\Recent`.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`].
+    pub async fn open(&self, who: &Identity, path: &MailboxPath, mode: OpenMode) -> Result<View> {
+        let row = self.find(who, path).await?;
+        let snapshot = self.newest(who.account(), row.id, who.account()).await?.ok_or(Refusal::NotFound)?;
+        let mut view = View::new(row.id, who.account(), path.clone(), mode == OpenMode::ReadOnly, snapshot);
+        self.claim_recent(&mut view, row.recent_uid).await?;
+        Ok(view)
+    }
+
+    /// Brings a view to the present and lists what its client must be told.
+    pub async fn refresh(&self, who: &Identity, view: &mut View, take: Take) -> Result<Vec<Update>> {
+        let Some(newest) = self.newest(view.owner(), view.mailbox(), who.account()).await? else {
+            return Ok(vec![Update::Gone]);
+        };
+        if newest.uidvalidity != view.uidvalidity() {
+            return Ok(vec![Update::Gone]);
+        }
+        let before = view.uidnext();
+        let mut updates = view.advance(newest, take);
+        if view.uidnext() > before {
+            self.claim_recent(view, before).await?;
+            if let Some(at) = updates.iter().position(|update| matches!(update, Update::Exists { .. })) {
+                updates.insert(at + 1, Update::Recent { count: view.recent_count() });
+            }
+        }
+        Ok(updates)
+    }
+
+    /// The first session told of a message has it as `\Recent`; one that only looks claims nothing (RFC 3501 §2.3.2).
+    async fn claim_recent(&self, view: &mut View, unclaimed: Uid) -> Result<()> {
+        let range = if view.read_only() {
+            Some((unclaimed, view.uidnext()))
+        } else if unclaimed < view.uidnext() {
+            self.base.store.mailbox_claim_recent(view.mailbox()).await?
+        } else {
+            None
+        };
+        if let Some((from, to)) = range {
+            view.add_recent(from..to);
+        }
+        Ok(())
+    }
+
+    /// The newest snapshot; sessions that ask at once share one load. `None`: the mailbox is gone.
+    async fn newest(&self, owner: AccountId, mailbox: MailboxId, person: AccountId) -> Result<Option<Arc<Snapshot>>> {
+        let place = self.snapshots.get_with(mailbox, Arc::default);
+        let mut place = place.lock().await;
+        let known = place.take();
+        let newest = match known {
+            Some(known) => self.catch_up(owner, mailbox, person, known).await,
+            None => self.load(owner, mailbox).await,
+        };
+        if let Ok(Some(snapshot)) = &newest {
+            *place = Some(snapshot.clone());
+        }
+        newest
+    }
+
+    async fn load(&self, owner: AccountId, mailbox: MailboxId) -> Result<Option<Arc<Snapshot>>> {
+        let Some(row) = self.base.store.mailbox_get(mailbox).await? else { return Ok(None) };
+        let mut snapshot = Snapshot::new(row.uidvalidity, row.uidnext, row.modseq);
+        if row.uidnext > 1 {
+            let all = UidSet::from_ranges([1..=row.uidnext - 1]);
+            let facts = self.facts(mailbox, &all).await?;
+            let dictionary = self.dictionary_for(owner, &facts).await?;
+            snapshot.apply(row.uidnext, row.modseq, &UidSet::default(), &facts, &dictionary);
+        }
+        Ok(Some(Arc::new(snapshot)))
+    }
+
+    async fn catch_up(
+        &self,
+        owner: AccountId,
+        mailbox: MailboxId,
+        person: AccountId,
+        known: Arc<Snapshot>,
+    ) -> Result<Option<Arc<Snapshot>>> {
+        let Some(changes) = self.base.store.mailbox_changes(mailbox, known.modseq, person).await? else {
+            return Ok(None);
+        };
+        if changes.modseq == known.modseq {
+            return Ok(Some(known));
+        }
+        if changes.floor > known.modseq {
+            return self.load(owner, mailbox).await;
+        }
+        let of_kind = |expunged: bool| {
+            let list = changes.list.iter().filter(move |change| (change.kind == ChangeKind::Expunged) == expunged);
+            list.flat_map(|change| change.uids.ranges()).collect::<Vec<_>>()
+        };
+        let removed = UidSet::from_ranges(of_kind(true));
+        let mut wanted = of_kind(false);
+        if changes.uidnext > known.uidnext {
+            wanted.push(known.uidnext..=changes.uidnext - 1);
+        }
+        let facts = self.facts(mailbox, &UidSet::from_ranges(wanted)).await?;
+        let dictionary = self.dictionary_for(owner, &facts).await?;
+        let mut next = Arc::unwrap_or_clone(known);
+        next.apply(changes.uidnext, changes.modseq, &removed, &facts, &dictionary);
+        Ok(Some(Arc::new(next)))
+    }
+
+    async fn facts(&self, mailbox: MailboxId, uids: &UidSet) -> Result<Vec<Fact>> {
+        if uids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.base.store.message_entries(mailbox, uids).await?;
+        let fact =
+            |row: EntryRow| Fact { uid: row.uid, modseq: row.modseq, system: row.system, keywords: row.keywords };
+        Ok(rows.into_iter().map(fact).collect())
+    }
+
+    /// The owner's keywords, read again when a message has one that is not known.
+    async fn dictionary_for(&self, owner: AccountId, facts: &[Fact]) -> Result<Arc<Dictionary>> {
+        let known = self.dictionaries.get(&owner).unwrap_or_default();
+        if facts.iter().all(|fact| fact.keywords.iter().all(|id| known.contains_key(id))) {
+            return Ok(known);
+        }
+        self.reload_dictionary(owner).await
+    }
+
+    pub(super) async fn reload_dictionary(&self, owner: AccountId) -> Result<Arc<Dictionary>> {
+        let list = self.base.store.keyword_list(owner).await?;
+        let dictionary: Dictionary =
+            list.into_iter().filter_map(|(id, name)| Some((id, Keyword::parse(&name)?))).collect();
+        let dictionary = Arc::new(dictionary);
+        self.dictionaries.insert(owner, dictionary.clone());
+        Ok(dictionary)
+    }
+}
