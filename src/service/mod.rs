@@ -7,6 +7,7 @@ pub mod delivery;
 pub mod directory;
 pub mod login;
 pub mod mailbox;
+pub mod message;
 
 pub mod password;
 
@@ -97,6 +98,7 @@ pub struct Services {
     pub accounts: account::Accounts,
     pub directory: directory::Directory,
     pub mailboxes: mailbox::Mailboxes,
+    pub messages: message::Messages,
     pub delivery: delivery::Delivery,
     pub submission: submission::Submission,
     pub queue: queue::Queue,
@@ -139,10 +141,12 @@ impl Services {
         let base = Base { store: store.clone(), clock: clock.clone(), settings: settings.clone(), keys };
         let hasher = password::Hasher::new()?;
         let directory = directory::Directory::new(base.clone());
+        let mailboxes = mailbox::Mailboxes::new(base.clone());
         Ok(Self {
             login: login::Login::new(base.clone(), hasher.clone(), exempt),
             accounts: account::Accounts::new(base.clone(), hasher),
-            mailboxes: mailbox::Mailboxes::new(base.clone()),
+            messages: message::Messages::new(base.clone(), mailboxes.clone()),
+            mailboxes,
             delivery: delivery::Delivery::new(base.clone()),
             submission: submission::Submission::new(base.clone(), directory.clone(), hostname.clone()),
             queue: queue::Queue::new(base, hostname),
