@@ -1,6 +1,7 @@
 //! Puts the house together: configuration → store → services → doors, and takes it apart in the opposite order.
 
 use crate::config::{Config, Database};
+use crate::front::imap;
 use crate::front::smtp::{self, Kind};
 use crate::model::clock::Clock;
 use crate::net::listener::{Door, Gate, Limits, bind};
@@ -81,6 +82,8 @@ impl House {
         let hub = store.clone();
         let mut background = vec![tokio::spawn(async move { hub.run_hub().await })];
         background.push(tokio::spawn(follow_settings(services.clone(), stop.clone())));
+        let watchers = services.watchers.clone();
+        background.push(tokio::spawn(async move { watchers.run().await }));
         let supervises = server.as_ref().is_none_or(PrivatePostgres::is_supervisor);
         let postgres = server.map(|mut server| {
             let stop = stop.clone();
@@ -186,28 +189,46 @@ async fn wait_for_signals(tls: &ServerTls, services: &Services) -> Result<()> {
 }
 
 /// Bound sockets, taken before anything else so that a port in use is told at once.
-struct Doors(Vec<(&'static str, Kind, bool, TcpListener)>);
+struct Doors(Vec<Bound>);
+
+struct Bound {
+    /// The key of `[listen]`.
+    name: &'static str,
+    what: What,
+    implicit_tls: bool,
+    listener: TcpListener,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    Smtp(Kind),
+    Imap,
+}
 
 impl Doors {
     fn bind(config: &Config) -> Result<Self> {
-        let mut out = Vec::new();
         let listen = &config.listen;
-        let doors = [
-            ("smtp", Kind::Mx, false, &listen.smtp),
-            ("submission", Kind::Submission, false, &listen.submission),
-            ("submissions", Kind::Submission, true, &listen.submissions),
-        ];
-        for (name, kind, implicit, addresses) in doors {
-            for address in addresses {
-                out.push((name, kind, implicit, bind(*address)?));
-            }
-        }
+        let mut lmtp = Vec::new();
         for address in &listen.lmtp {
             match address {
-                crate::config::ListenAddress::Tcp(address) => out.push(("lmtp", Kind::Lmtp, false, bind(*address)?)),
+                crate::config::ListenAddress::Tcp(address) => lmtp.push(*address),
                 crate::config::ListenAddress::Unix(path) => {
                     bail!("[listen] lmtp: {}: unix sockets follow", path.display())
                 }
+            }
+        }
+        let doors = [
+            ("smtp", What::Smtp(Kind::Mx), false, &listen.smtp),
+            ("submission", What::Smtp(Kind::Submission), false, &listen.submission),
+            ("submissions", What::Smtp(Kind::Submission), true, &listen.submissions),
+            ("lmtp", What::Smtp(Kind::Lmtp), false, &lmtp),
+            ("imap", What::Imap, false, &listen.imap),
+            ("imaps", What::Imap, true, &listen.imaps),
+        ];
+        let mut out = Vec::new();
+        for (name, what, implicit_tls, addresses) in doors {
+            for address in addresses {
+                out.push(Bound { name, what, implicit_tls, listener: bind(*address)? });
             }
         }
         Ok(Self(out))
@@ -222,16 +243,24 @@ impl Doors {
         services: &Services,
     ) -> Result<BTreeMap<&'static str, Vec<SocketAddr>>> {
         let mut listening: BTreeMap<&'static str, Vec<SocketAddr>> = BTreeMap::new();
-        for (name, kind, implicit, listener) in self.0 {
+        for Bound { name, what, implicit_tls, listener } in self.0 {
             listening.entry(name).or_default().push(listener.local_addr()?);
-            let options = Arc::new(smtp::Options::new(kind, &config.hostname, Some(tls.clone())));
-            let services = services.clone();
-            let door = Door { implicit_tls: implicit.then(|| tls.clone()), turned_away: smtp::TURNED_AWAY };
-            let gate = gate.clone();
-            tokio::spawn(async move {
-                let handle = move |accepted| smtp::serve(accepted, options.clone(), services.clone());
-                gate.serve(listener, door, handle).await;
-            });
+            let (gate, services) = (gate.clone(), services.clone());
+            let door = |turned_away| Door { implicit_tls: implicit_tls.then(|| tls.clone()), turned_away };
+            match what {
+                What::Smtp(kind) => {
+                    let options = Arc::new(smtp::Options::new(kind, &config.hostname, Some(tls.clone())));
+                    let door = door(smtp::TURNED_AWAY);
+                    let handle = move |accepted| smtp::serve(accepted, options.clone(), services.clone());
+                    tokio::spawn(async move { gate.serve(listener, door, handle).await });
+                }
+                What::Imap => {
+                    let options = Arc::new(imap::Options::new(&config.hostname, Some(tls.clone())));
+                    let door = door(imap::TURNED_AWAY);
+                    let handle = move |accepted| imap::serve(accepted, options.clone(), services.clone());
+                    tokio::spawn(async move { gate.serve(listener, door, handle).await });
+                }
+            }
         }
         Ok(listening)
     }

@@ -11,6 +11,8 @@ pub struct Listen {
     pub submission: Vec<SocketAddr>,
     pub submissions: Vec<SocketAddr>,
     pub lmtp: Vec<ListenAddress>,
+    pub imap: Vec<SocketAddr>,
+    pub imaps: Vec<SocketAddr>,
 }
 
 /// LMTP may stand on a unix socket too.
@@ -44,8 +46,6 @@ pub(super) struct File {
 impl Listen {
     pub(super) fn check(file: File, warnings: &mut Vec<String>) -> Result<Self, String> {
         let later = [
-            ("imap", &file.imap),
-            ("imaps", &file.imaps),
             ("pop3", &file.pop3),
             ("pop3s", &file.pop3s),
             ("managesieve", &file.managesieve),
@@ -66,6 +66,8 @@ impl Listen {
             submission: addresses("submission", file.submission, 587)?,
             submissions: addresses("submissions", file.submissions, 465)?,
             lmtp: file.lmtp.unwrap_or_default().iter().map(|raw| lmtp(raw)).collect::<Result<_, _>>()?,
+            imap: addresses("imap", file.imap, 143)?,
+            imaps: addresses("imaps", file.imaps, 993)?,
         })
     }
 }

@@ -1,9 +1,9 @@
 //! BODY and BODYSTRUCTURE as ready IMAP text (RFC 9051 §7.5.2).
 
 use super::envelope;
-use super::imap_text::{Form, nstring, string};
 use super::params::Parameterized;
 use super::structure::{Kind, Part};
+use crate::model::imap_string::{Form, nstring, string};
 
 /// BODY has the first fields only, BODYSTRUCTURE the extension data too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

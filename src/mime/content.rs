@@ -2,9 +2,9 @@
 
 use super::bodystructure::{self, Extent};
 use super::header::{fields, unfold};
-use super::imap_text::Form;
 use super::structure::{self, Part};
 use super::{address, date, envelope, section, subject, text, words};
+use crate::model::imap_string::Form;
 use chrono::{DateTime, Utc};
 
 /// Of the code below: content of an older version is recomputed.

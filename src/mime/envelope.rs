@@ -2,7 +2,7 @@
 
 use super::address::{self, Entry};
 use super::header::{fields, unfold};
-use super::imap_text::{Form, nstring};
+use crate::model::imap_string::{Form, nstring};
 
 /// The fields of an envelope, unfolded, in the order in which ENVELOPE has them.
 const NAMES: [&[u8]; 10] =

@@ -6,7 +6,6 @@ pub mod content;
 pub mod date;
 pub mod envelope;
 pub mod header;
-pub mod imap_text;
 pub mod params;
 pub mod section;
 pub mod structure;

@@ -13,12 +13,14 @@ pub mod password;
 
 pub mod queue;
 pub mod seal;
+pub mod search;
 
 pub mod settings;
 
 pub mod snapshot;
 pub mod spool;
 pub mod submission;
+pub mod watch;
 
 use crate::model::clock::Clock;
 use crate::store::{Store, StoreError};
@@ -99,6 +101,8 @@ pub struct Services {
     pub directory: directory::Directory,
     pub mailboxes: mailbox::Mailboxes,
     pub messages: message::Messages,
+    pub searches: search::Searches,
+    pub watchers: watch::Watchers,
     pub delivery: delivery::Delivery,
     pub submission: submission::Submission,
     pub queue: queue::Queue,
@@ -142,16 +146,20 @@ impl Services {
         let hasher = password::Hasher::new()?;
         let directory = directory::Directory::new(base.clone());
         let mailboxes = mailbox::Mailboxes::new(base.clone());
+        let messages = message::Messages::new(base.clone(), mailboxes.clone());
+        let spool = spool::SpoolRoom::new(settings.clone(), settings.number("delivery.budget"));
         Ok(Self {
             login: login::Login::new(base.clone(), hasher.clone(), exempt),
             accounts: account::Accounts::new(base.clone(), hasher),
-            messages: message::Messages::new(base.clone(), mailboxes.clone()),
+            searches: search::Searches::new(messages.clone(), spool.clone()),
+            watchers: watch::Watchers::new(store.clone()),
+            messages,
             mailboxes,
             delivery: delivery::Delivery::new(base.clone()),
             submission: submission::Submission::new(base.clone(), directory.clone(), hostname.clone()),
             queue: queue::Queue::new(base, hostname),
             directory,
-            spool: spool::SpoolRoom::new(settings.clone(), settings.number("delivery.budget")),
+            spool,
             settings,
             clock,
             store,

@@ -29,6 +29,9 @@ pub struct Spool {
     room: SpoolRoom,
 }
 
+/// Budget for octets that are read whole for a while; dropping it gives it back.
+pub struct Reserved(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
+
 /// A message whole in memory with its SHA-256; dropping it gives its budget back.
 pub struct Spooled {
     bytes: Vec<u8>,
@@ -70,6 +73,14 @@ impl SpoolRoom {
             limit,
             room: self.clone(),
         })
+    }
+
+    /// Takes budget for octets that are read whole, also when nothing new is taken for lack of disk.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
+    pub fn reserve(&self, octets: u64) -> Result<Reserved> {
+        self.take(pieces(octets)).map(Reserved)
     }
 
     /// Largest message taken, in octets.

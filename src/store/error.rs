@@ -39,13 +39,13 @@ impl From<sqlx::Error> for StoreError {
                 Some("23505") => Self::Exists(database.constraint().unwrap_or_default().to_owned()),
                 Some("53100") => Self::Full,
                 // Class 08 connection, 57P0x shutdown and start-up, 53xxx resources, 40xxx serialization and deadlock,
-                // 25006 read-only (a standby), 58030 I/O error.
+                // 25006 read-only (a standby), 55000 a database closed for connections, 58030 I/O error.
                 Some(code)
                     if code.starts_with("08")
                         || code.starts_with("57P")
                         || code.starts_with("53")
                         || code.starts_with("40")
-                        || matches!(code, "25006" | "58030") =>
+                        || matches!(code, "25006" | "55000" | "58030") =>
                 {
                     Self::Unavailable(error)
                 }

@@ -28,11 +28,6 @@ sql! {
         JOIN message g ON g.mailbox = $1 AND g.uid BETWEEN r.lo AND r.hi
         LEFT JOIN content c ON c.blob = g.blob
         ORDER BY g.uid LIMIT $4";
-    SEARCH_ROWS = "
-        SELECT g.uid, g.email, g.thread, g.blob, g.internal_at, g.saved_at, g.size, g.prefix, c.sent_at
-        FROM unnest($2::int8[], $3::int8[]) AS r(lo, hi)
-        JOIN message g ON g.mailbox = $1 AND g.uid BETWEEN r.lo AND r.hi
-        LEFT JOIN content c ON c.blob = g.blob ORDER BY g.uid";
     MAILBOX_LOCK = "
         SELECT id, account, uidvalidity, uidnext, modseq FROM mailbox
         WHERE id = ANY($1) AND removed_at IS NULL AND selectable ORDER BY id FOR UPDATE";
@@ -134,8 +129,6 @@ pub struct MessageRow {
     pub body: Option<Vec<u8>>,
     pub bodystructure: Option<Vec<u8>>,
     pub parts: Option<Vec<u8>>,
-    /// The Date field, for searches.
-    pub sent_at: Option<DateTime<Utc>>,
 }
 
 /// Which columns of `content` a reader needs.
@@ -184,7 +177,6 @@ fn message_row(row: &sqlx::postgres::PgRow) -> Result<MessageRow> {
         body: None,
         bodystructure: None,
         parts: None,
-        sent_at: None,
     })
 }
 
@@ -236,19 +228,6 @@ impl Store {
                 out.body = row.try_get(9)?;
                 out.bodystructure = row.try_get(10)?;
                 out.parts = row.try_get(11)?;
-                Ok(out)
-            })
-            .collect()
-    }
-
-    /// Every message of `uids` with what searches compare besides flags and text.
-    pub async fn message_search_rows(&self, mailbox: MailboxId, uids: &UidSet) -> Result<Vec<MessageRow>> {
-        let (lower, upper) = ends(uids);
-        let rows = sqlx::query(SEARCH_ROWS).bind(mailbox).bind(lower).bind(upper).fetch_all(self.read()).await?;
-        rows.iter()
-            .map(|row| {
-                let mut out = message_row(row)?;
-                out.sent_at = row.try_get(8)?;
                 Ok(out)
             })
             .collect()

@@ -1,73 +1,9 @@
 //! The program itself: verbs, `serve`, and a real mail client against it.
 
+use crate::harness::appliance::{Place, terminate};
 use std::io::Write;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
-
-const CONFIG: &str = "hostname = \"mail.example.test\"\n[listen]\nsmtp = [\"127.0.0.1:0\"]\nsubmission = [\"127.0.0.1:0\"]\nsubmissions = [\"127.0.0.1:0\"]\nlmtp = [\"127.0.0.1:0\"]\n";
-
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn new() -> Self {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-        std::fs::write(dir.path().join("mailstead.toml"), CONFIG).unwrap();
-        Self(dir)
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mailstead"));
-        command.arg("--data").arg(self.path()).args(arguments).env("MAILSTEAD_LOG", "error");
-        command
-    }
-
-    fn run(&self, arguments: &[&str], input: &str) -> Output {
-        let mut child = self
-            .command(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
-        child.wait_with_output().unwrap()
-    }
-
-    fn ok(&self, arguments: &[&str], input: &str) -> String {
-        let output = self.run(arguments, input);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    /// Starts `serve` and waits for ready.json.
-    fn serve(&self) -> (Child, serde_json::Value) {
-        let mut child = self.command(&["serve"]).spawn().unwrap();
-        let began = Instant::now();
-        loop {
-            let text = std::fs::read_to_string(self.path().join("ready.json")).unwrap_or_default();
-            if let Ok(ready) = serde_json::from_str(&text) {
-                return (child, ready);
-            }
-            if began.elapsed() > Duration::from_secs(60) || child.try_wait().unwrap().is_some() {
-                child.kill().ok();
-                panic!("not ready: {:?}", child.wait());
-            }
-            std::thread::sleep(Duration::from_millis(25));
-        }
-    }
-}
-
-fn terminate(mut child: Child) -> bool {
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
-    child.wait().unwrap().success()
-}
+use std::process::Command;
+use std::time::Duration;
 
 #[test]
 fn verbs_work_with_and_without_a_running_server_and_mail_goes_through() {

@@ -2,6 +2,7 @@
 
 mod cli;
 mod harness;
+mod imap;
 mod layering;
 mod mailbox;
 mod postgres;

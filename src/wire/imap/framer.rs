@@ -98,6 +98,11 @@ impl Framer {
         }
     }
 
+    /// Octets of a literal are on their way.
+    pub fn in_literal(&self) -> bool {
+        matches!(self.state, State::Literal(_))
+    }
+
     fn expect(&mut self, left: u64) {
         self.state = if left == 0 { State::Text } else { State::Literal(left) };
     }

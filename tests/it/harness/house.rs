@@ -15,22 +15,19 @@ pub struct House {
     pub services: Services,
     pub clock: Clock,
     database: Database,
+    key: String,
 }
 
 impl House {
     pub async fn new() -> Self {
         let database = Database::new().await;
+        let key = Keys::generate_line().expect("random numbers");
         let clock = Clock::test(DateTime::from_timestamp(1_800_000_000, 0).expect("a time"));
-        let options = Options {
-            clock: clock.clone(),
-            keys: Keys::parse(&Keys::generate_line().expect("random numbers")).expect("a key"),
-            exempt: Arc::new(|_| false),
-            hostname: "mail.example.test".into(),
-        };
+        let options = options(&clock, &key);
         let services = Services::open(database.store(), options).await.expect("services open");
         let domain = Domain::parse("example.test").expect("a domain");
         services.accounts.domain_add(&Actor::command_line(), &domain, None).await.expect("domain");
-        Self { services, clock, database }
+        Self { services, clock, database, key }
     }
 
     /// Adds `local@example.test`.
@@ -42,6 +39,17 @@ impl House {
             .add(&Actor::command_line(), &address, local, Role::Member, None, password)
             .await
             .expect("member");
+    }
+
+    /// Another process's services on the same database; it neither sends nor hears hints.
+    pub async fn second_process(&self) -> Services {
+        Services::open(self.database.store(), options(&self.clock, &self.key)).await.expect("services open")
+    }
+
+    pub async fn set_password(&self, local: &str, password: &str) {
+        let address = Address::parse(&format!("{local}@example.test")).expect("an address");
+        let password = Secret::new(password.to_owned());
+        self.services.accounts.set_password(&Actor::command_line(), &address, password).await.expect("password");
     }
 
     /// A look at what is stored, on connections of its own.
@@ -56,5 +64,14 @@ impl House {
 
     pub async fn database_back(&self) {
         self.database.reopen().await;
+    }
+}
+
+fn options(clock: &Clock, key: &str) -> Options {
+    Options {
+        clock: clock.clone(),
+        keys: Keys::parse(key).expect("a key"),
+        exempt: Arc::new(|_| false),
+        hostname: "mail.example.test".into(),
     }
 }

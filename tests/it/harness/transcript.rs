@@ -1,13 +1,13 @@
 //! Plays a transcript that anyone can read and type: `C:` is sent with CRLF, `S:` must come, `<any>` stands for
 //! anything within a line, `#` is a comment. `C+:` is sent without CRLF, with `\r`, `\n`, `\0` and `\\` as escapes.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Plays the lines of `text` on the client's end of a connection.
 ///
 /// # Panics
 /// At the first line that the server does not answer as written; the message has the line's number.
-pub async fn play(name: &str, text: &str, stream: &mut DuplexStream) {
+pub async fn play<S: AsyncRead + AsyncWrite + Unpin>(name: &str, text: &str, stream: &mut S) {
     for (number, line) in text.lines().enumerate() {
         let at = format!("{name}:{}", number + 1);
         if let Some(sent) = line.strip_prefix("C:") {
@@ -26,7 +26,7 @@ pub async fn play(name: &str, text: &str, stream: &mut DuplexStream) {
 }
 
 /// One line without its CRLF; `<closed>` at the end of the connection.
-pub async fn read_line(stream: &mut DuplexStream) -> String {
+pub async fn read_line<S: AsyncRead + Unpin>(stream: &mut S) -> String {
     let mut out = Vec::new();
     while !out.ends_with(b"\r\n") {
         let read = tokio::time::timeout(std::time::Duration::from_secs(20), stream.read_u8()).await;

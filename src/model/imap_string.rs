@@ -10,6 +10,13 @@ pub enum Form {
 /// Longest text that is quoted; longer ones are literals, which cost readers no scan.
 const QUOTED: usize = 1000;
 
+impl Form {
+    /// What a client that has or has not enabled UTF-8 can read.
+    pub fn enabled(utf8: bool) -> Self {
+        if utf8 { Self::Utf8 } else { Self::Ascii }
+    }
+}
+
 /// Writes a string.
 pub fn string(out: &mut Vec<u8>, text: &[u8], form: Form) {
     let plain = |b: &u8| (b.is_ascii() || form == Form::Utf8) && !matches!(b, b'\r' | b'\n' | 0);

@@ -1,0 +1,256 @@
+//! The IMAP door over TLS on loopback, and in the clear.
+
+use crate::harness::house::House;
+use crate::harness::transcript;
+use mailstead::front::imap::{Options, serve};
+use mailstead::net::listener::Accepted;
+use mailstead::net::stream::Stream;
+use mailstead::net::tls::{ServerTls, Source};
+use rustls::pki_types::pem::PemObject;
+use std::sync::{Arc, OnceLock};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+pub trait Client: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Client for T {}
+
+struct Tls {
+    server: ServerTls,
+    client: Arc<rustls::ClientConfig>,
+    _directory: tempfile::TempDir,
+}
+
+fn tls() -> &'static Tls {
+    static TLS: OnceLock<Tls> = OnceLock::new();
+    TLS.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let source = Source::SelfMade { directory: directory.path().to_owned(), hostname: "mail.example.test".into() };
+        let server = ServerTls::open(source).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        let pem = std::fs::read(directory.path().join("self.crt")).unwrap();
+        roots.add(rustls::pki_types::CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
+        let client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        Tls { server, client: Arc::new(client), _directory: directory }
+    })
+}
+
+async fn open(house: &House, options: Options, secure: bool) -> (Box<dyn Client>, CancellationToken) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (services, shutdown) = (house.services.clone(), CancellationToken::new());
+    let token = shutdown.clone();
+    tokio::spawn(async move {
+        let (tcp, peer) = listener.accept().await.unwrap();
+        let stream = Stream::tcp(tcp);
+        let limit = std::time::Duration::from_secs(10);
+        let stream = if secure { stream.start_tls(&tls().server, limit).await.unwrap() } else { stream };
+        serve(Accepted { stream, peer, local: address, shutdown: token }, Arc::new(options), services).await;
+    });
+    let tcp = TcpStream::connect(address).await.unwrap();
+    if !secure {
+        return (Box::new(tcp), shutdown);
+    }
+    let name = rustls::pki_types::ServerName::try_from("mail.example.test").unwrap();
+    let connector = tokio_rustls::TlsConnector::from(tls().client.clone());
+    (Box::new(connector.connect(name, tcp).await.unwrap()), shutdown)
+}
+
+fn options() -> Options {
+    Options::new("mail.example.test", Some(tls().server.clone()))
+}
+
+async fn connect(house: &House) -> Box<dyn Client> {
+    open(house, options(), true).await.0
+}
+
+/// Signed in and with a mailbox selected; what SELECT tells has been read.
+async fn selected(house: &House, mailbox: &str) -> Box<dyn Client> {
+    let mut client = connect(house).await;
+    let text = "S: * OK <any>\nC: l LOGIN ann \"correct horse\"\nS: l OK <any>";
+    transcript::play("sign in", text, &mut client).await;
+    client.write_all(format!("s SELECT {mailbox}\r\n").as_bytes()).await.unwrap();
+    while !transcript::read_line(&mut client).await.starts_with("s OK") {}
+    client
+}
+
+async fn house() -> House {
+    let house = House::new().await;
+    house.member("ann", "correct horse").await;
+    house
+}
+
+async fn play(client: &mut Box<dyn Client>, text: &str) {
+    transcript::play("inline", text, client).await;
+}
+
+#[tokio::test]
+async fn every_transcript_plays() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/imap");
+    let mut playing = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        // One after the other: the test cluster's lock blocks its thread.
+        let house = house().await;
+        playing.push(tokio::spawn(async move {
+            let (mut client, _) = open(&house, options(), !name.starts_with("clear_")).await;
+            transcript::play(&name, &std::fs::read_to_string(&path).unwrap(), &mut client).await;
+        }));
+    }
+    assert!(playing.len() >= 10);
+    let mut failed = 0;
+    for task in playing {
+        failed += u32::from(task.await.is_err());
+    }
+    assert_eq!(failed, 0);
+}
+
+#[tokio::test]
+async fn starttls_forgets_what_was_said_in_the_clear() {
+    let house = house().await;
+    let (mut client, _) = open(&house, options(), false).await;
+    assert!(transcript::read_line(&mut client).await.starts_with("* OK"));
+    // The NOOP comes in the same packet, before the handshake: nobody may answer it.
+    client.write_all(b"a STARTTLS\r\nb NOOP\r\n").await.unwrap();
+    assert_eq!(transcript::read_line(&mut client).await, "a OK Begin TLS now");
+    let connector = tokio_rustls::TlsConnector::from(tls().client.clone());
+    let name = rustls::pki_types::ServerName::try_from("mail.example.test").unwrap();
+    let mut secure: Box<dyn Client> = Box::new(connector.connect(name, client).await.unwrap());
+    play(&mut secure, "C: c CAPABILITY\nS: * CAPABILITY <any>AUTH=PLAIN<any>\nS: c OK <any>").await;
+}
+
+#[tokio::test]
+async fn an_idling_client_is_told_of_mail_flags_and_expunges() {
+    let house = house().await;
+    let watchers = house.services.watchers.clone();
+    tokio::spawn(async move { watchers.run().await });
+    let mut idle = selected(&house, "INBOX").await;
+    let mut other = selected(&house, "INBOX").await;
+    play(&mut idle, "C: i IDLE\nS: + idling").await;
+    play(&mut other, "C: a APPEND INBOX {4+}\nC: a: b\nS: * 1 EXISTS\nS: * <any> RECENT\nS: a OK <any>").await;
+    play(&mut idle, "S: * 1 EXISTS\nS: * <any> RECENT").await;
+    play(&mut other, "C: c STORE 1 +FLAGS.SILENT (\\Deleted)\nS: c OK <any>").await;
+    play(&mut idle, "S: * 1 FETCH (UID 1 FLAGS (\\Deleted<any>").await;
+    play(&mut other, "C: d EXPUNGE\nS: * 1 EXPUNGE\nS: d OK <any>").await;
+    play(&mut idle, "S: * 1 EXPUNGE\nC: DONE\nS: i OK IDLE completed").await;
+}
+
+/// Of two sessions the first that is told of a message has it as `\Recent` (RFC 3501 §2.3.2).
+#[tokio::test]
+async fn recent_belongs_to_one_session() {
+    let house = house().await;
+    let (mut one, mut two) = (selected(&house, "INBOX").await, selected(&house, "INBOX").await);
+    play(&mut one, "C: a APPEND INBOX {4+}\nC: a: b\nS: * 1 EXISTS\nS: * 1 RECENT\nS: a OK <any>").await;
+    play(&mut two, "C: b NOOP\nS: * 1 EXISTS\nS: * 0 RECENT\nS: b OK <any>").await;
+    play(&mut two, "C: c FETCH 1 FLAGS\nS: * 1 FETCH (FLAGS ())\nS: c OK <any>").await;
+    play(&mut one, "C: d FETCH 1 FLAGS\nS: * 1 FETCH (FLAGS (\\Recent))\nS: d OK <any>").await;
+}
+
+#[tokio::test]
+async fn expunges_wait_while_numbers_are_in_use() {
+    let house = house().await;
+    let (mut one, mut two) = (selected(&house, "INBOX").await, selected(&house, "INBOX").await);
+    for n in 1..=3 {
+        let text = format!("C: p APPEND INBOX {{4+}}\nC: a: {n}\nS: * {n} EXISTS\nS: * <any> RECENT\nS: p OK <any>");
+        play(&mut one, &text).await;
+    }
+    play(&mut two, "C: a NOOP\nS: * 3 EXISTS\nS: * 0 RECENT\nS: a OK <any>").await;
+    play(
+        &mut one,
+        "C: b STORE 2 +FLAGS.SILENT (\\Deleted)\nS: b OK <any>\nC: c EXPUNGE\nS: * 2 EXPUNGE\nS: c OK <any>",
+    )
+    .await;
+    // The second session still counts three; what is gone can't be read, the rest can.
+    play(
+        &mut two,
+        "C: d FETCH 2:3 (UID RFC822.SIZE)\nS: * 3 FETCH (UID 3 RFC822.SIZE 4)\nS: d NO [EXPUNGEISSUED] <any>",
+    )
+    .await;
+    play(&mut two, "C: e FETCH 3 (UID)\nS: * 3 FETCH (UID 3)\nS: e OK <any>").await;
+    play(&mut two, "C: f SEARCH ALL\nS: * SEARCH 1 2 3\nS: f OK <any>").await;
+    play(&mut two, "C: g NOOP\nS: * 2 EXPUNGE\nS: g OK <any>\nC: h SEARCH ALL\nS: * SEARCH 1 2\nS: h OK <any>").await;
+}
+
+#[tokio::test]
+async fn two_processes_on_one_database_see_each_other_without_hints() {
+    let house = house().await;
+    // Its own hub, never connected: every hint of the other process is lost, only the poll is left.
+    let second = house.second_process().await;
+    let watchers = second.watchers.clone();
+    tokio::spawn(async move { watchers.run().await });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (tcp, peer) = listener.accept().await.unwrap();
+        let stream = Stream::tcp(tcp).start_tls(&tls().server, std::time::Duration::from_secs(9)).await.unwrap();
+        let shutdown = CancellationToken::new();
+        serve(Accepted { stream, peer, local: address, shutdown }, Arc::new(options()), second).await;
+    });
+    let name = rustls::pki_types::ServerName::try_from("mail.example.test").unwrap();
+    let connector = tokio_rustls::TlsConnector::from(tls().client.clone());
+    let tcp = TcpStream::connect(address).await.unwrap();
+    let mut idle: Box<dyn Client> = Box::new(connector.connect(name, tcp).await.unwrap());
+    play(&mut idle, "S: * OK <any>\nC: l LOGIN ann \"correct horse\"\nS: l OK <any>\nC: s EXAMINE INBOX").await;
+    while !transcript::read_line(&mut idle).await.starts_with("s OK") {}
+    play(&mut idle, "C: i IDLE\nS: + idling").await;
+    let mut first = selected(&house, "INBOX").await;
+    play(&mut first, "C: a APPEND INBOX {4+}\nC: a: b\nS: * 1 EXISTS\nS: * 1 RECENT\nS: a OK <any>").await;
+    play(&mut idle, "S: * 1 EXISTS").await;
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_password_or_its_mailbox_is_gone() {
+    let house = house().await;
+    let watchers = house.services.watchers.clone();
+    tokio::spawn(async move { watchers.run().await });
+    let mut idle = selected(&house, "INBOX").await;
+    let mut busy = selected(&house, "Trash").await;
+    play(&mut idle, "C: i IDLE\nS: + idling").await;
+    let mut other = selected(&house, "INBOX").await;
+    play(&mut other, "C: a DELETE Trash\nS: a OK <any>").await;
+    play(&mut busy, "C: b NOOP\nS: b NO [NONEXISTENT] <any>\nS: * BYE The selected mailbox was removed\nS: <closed>")
+        .await;
+    house.set_password("ann", "battery staple").await;
+    play(&mut idle, "S: i NO [UNAVAILABLE] Signed out\nS: * BYE Credentials were changed, sign in again\nS: <closed>")
+        .await;
+    play(&mut other, "C: c NOOP\nS: c NO [UNAVAILABLE] Signed out\nS: * BYE <any>\nS: <closed>").await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_a_no_and_comes_back() {
+    let house = house().await;
+    let mut client = selected(&house, "INBOX").await;
+    play(&mut client, "C: a APPEND INBOX {4+}\nC: a: b\nS: * 1 EXISTS\nS: * 1 RECENT\nS: a OK <any>").await;
+    house.database_away().await;
+    let away = "[UNAVAILABLE] Temporarily unavailable, try again later";
+    for command in ["NOOP", "FETCH 1 BODY[]", "STORE 1 +FLAGS (\\Seen)", "SELECT Sent", "APPEND INBOX {4+}\r\na: b"] {
+        client.write_all(format!("x {command}\r\n").as_bytes()).await.unwrap();
+        assert_eq!(transcript::read_line(&mut client).await, format!("x NO {away}"), "{command}");
+    }
+    house.database_back().await;
+    for _ in 0..20 {
+        client.write_all(b"y FETCH 1 (RFC822.SIZE)\r\n").await.unwrap();
+        if transcript::read_line(&mut client).await == "* 1 FETCH (RFC822.SIZE 4)" {
+            return;
+        }
+    }
+    panic!("the service did not come back");
+}
+
+#[tokio::test]
+async fn endless_lines_and_slow_strangers_cost_little() {
+    let house = house().await;
+    let mut client = connect(&house).await;
+    assert!(transcript::read_line(&mut client).await.starts_with("* OK"));
+    let line = vec![b'x'; 200_000];
+    client.write_all(&[b"a ", &line[..], b" {3+}\r\nabc\r\nb NOOP\r\n"].concat()).await.unwrap();
+    play(&mut client, "S: a BAD Command too long\nS: b OK <any>").await;
+    let quick = Options { stranger: std::time::Duration::from_millis(50), ..options() };
+    let (mut client, _) = open(&house, quick, true).await;
+    play(&mut client, "S: * OK <any>\nS: * BYE Waited too long\nS: <closed>").await;
+    let (mut client, shutdown) = open(&house, options(), true).await;
+    assert!(transcript::read_line(&mut client).await.starts_with("* OK"));
+    shutdown.cancel();
+    play(&mut client, "S: * BYE Shutting down, try again soon\nS: <closed>").await;
+}
