@@ -87,6 +87,8 @@ fn rooms_import_what_the_table_allows() {
     sources(&root, &mut list);
     assert!(list.len() > 50);
     let mut out = Vec::new();
+    // A file of tests is a foot that grew too long.
+    list.retain(|path| !path.ends_with("tests.rs"));
     for path in list {
         let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
         out.extend(faults(&name, &std::fs::read_to_string(&path).unwrap()));
