@@ -4,8 +4,10 @@ use crate::config::{Config, Database};
 use crate::front::imap;
 use crate::front::smtp::{self, Kind};
 use crate::model::clock::Clock;
+use crate::net::client::ClientTls;
 use crate::net::listener::{Door, Gate, Limits, bind};
 use crate::net::tls::{ServerTls, Source};
+use crate::relay::{session::Times, worker};
 use crate::service::seal::Keys;
 use crate::service::{Options, Services};
 use crate::store::postgres::{self, PrivatePostgres, Role};
@@ -151,6 +153,7 @@ pub async fn serve(config: Config) -> Result<()> {
     })?;
     let gate = Gate::new(Limits { exempt: config.exempt.clone(), ..Limits::default() }, config.proxies.clone());
     let listening = doors.open(&gate, &config, &tls, &house.services)?;
+    let relay = start_relay(&config, &house)?;
     let ready = config.data_dir.join("ready.json");
     let text = serde_json::json!({ "pid": std::process::id(), "listen": listening }).to_string();
     std::fs::write(&ready, text).with_context(|| ready.display().to_string())?;
@@ -161,8 +164,32 @@ pub async fn serve(config: Config) -> Result<()> {
     if !gate.drain(Duration::from_secs(30)).await {
         tracing::warn!("some sessions did not end in time");
     }
+    relay.stop.cancel();
+    if tokio::time::timeout(Duration::from_secs(20), relay.task).await.is_err() {
+        tracing::warn!("mail on its way out comes back when its lease ends");
+    }
     house.close().await;
     Ok(())
+}
+
+/// The worker that sends what is queued.
+struct Relay {
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+fn start_relay(config: &Config, house: &House) -> Result<Relay> {
+    let stop = CancellationToken::new();
+    let options = worker::Options {
+        smarthost: config.smarthost.clone(),
+        hostname: config.hostname.clone(),
+        tls: ClientTls::system().context("the system's trusted certificates")?,
+        times: Times::default(),
+        connections: 4,
+    };
+    let (queue, events) = (house.services.queue.clone(), house.services.events());
+    let task = tokio::spawn(worker::run(queue, options, events, stop.clone()));
+    Ok(Relay { stop, task })
 }
 
 /// SIGHUP reads certificates and settings again; SIGTERM and SIGINT end.

@@ -101,7 +101,8 @@ impl Address {
 
     /// `detail` of `user+detail`, and the address without it (RFC 5233). `None` where there is no `+` after the first character.
     pub fn split_detail(&self) -> Option<(Address, &str)> {
-        let plus = self.local.get(1..)?.find('+')? + 1;
+        let first = self.local.chars().next()?.len_utf8();
+        let plus = self.local.get(first..)?.find('+')? + first;
         let base = Self { local: self.local[..plus].to_owned(), domain: self.domain.clone() };
         Some((base, &self.local[plus + 1..]))
     }

@@ -1,5 +1,6 @@
 //! Sockets: streams, listeners with limits, TLS, the PROXY protocol.
 
+pub mod client;
 pub mod listener;
 pub mod proxy;
 pub mod stream;

@@ -1,5 +1,6 @@
 //! One concrete stream for all doors: TCP, TLS over TCP, a unix socket, or memory in tests.
 
+use super::client::{Check, ClientTls};
 use super::tls::ServerTls;
 use std::io;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ pub struct Stream(Kind);
 enum Kind {
     Tcp(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    ClientTls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
     Unix(UnixStream),
     Memory(DuplexStream),
 }
@@ -58,19 +60,47 @@ impl Stream {
         Ok(Self(Kind::Tls(Box::new(stream))))
     }
 
+    /// Does the handshake as the client of `host`.
+    ///
+    /// # Errors
+    /// As [`Stream::start_tls`]; `InvalidInput` for a host that is no name or address.
+    pub async fn start_client_tls(
+        self,
+        tls: &ClientTls,
+        check: Check,
+        host: &str,
+        limit: Duration,
+    ) -> io::Result<Self> {
+        let Kind::Tcp(tcp) = self.0 else { return Err(io::ErrorKind::Unsupported.into()) };
+        let name = rustls::pki_types::ServerName::try_from(host.to_owned())
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("{host} is no server name")))?;
+        let connecting = tls.connector(check).connect(name, tcp);
+        let stream =
+            tokio::time::timeout(limit, connecting).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        Ok(Self(Kind::ClientTls(Box::new(stream))))
+    }
+
     /// The TLS session, if there is one.
     pub fn tls(&self) -> Option<TlsInfo> {
-        let Kind::Tls(stream) = &self.0 else { return None };
-        let session = stream.get_ref().1;
+        let (session, server_name): (&rustls::CommonState, _) = match &self.0 {
+            Kind::Tls(stream) => {
+                let session = stream.get_ref().1;
+                (session, session.server_name().map(str::to_owned))
+            }
+            Kind::ClientTls(stream) => (stream.get_ref().1, None),
+            _ => return None,
+        };
         let version = session.protocol_version()?;
-        let modern = version == rustls::ProtocolVersion::TLSv1_3;
-        let binding = modern
-            .then(|| session.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", None).ok())
-            .flatten();
+        let export = |out| match &self.0 {
+            Kind::Tls(stream) => stream.get_ref().1.export_keying_material(out, BINDING, None).ok(),
+            Kind::ClientTls(stream) => stream.get_ref().1.export_keying_material(out, BINDING, None).ok(),
+            _ => None,
+        };
+        let binding = (version == rustls::ProtocolVersion::TLSv1_3).then(|| export(vec![0; 32])).flatten();
         Some(TlsInfo {
             version: format!("{version:?}").replace("TLSv1_", "TLSv1."),
             cipher: session.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default(),
-            server_name: session.server_name().map(str::to_owned),
+            server_name,
             binding,
         })
     }
@@ -84,11 +114,15 @@ impl Stream {
         match &mut self.get_mut().0 {
             Kind::Tcp(stream) => Pin::new(stream),
             Kind::Tls(stream) => Pin::new(stream.as_mut()),
+            Kind::ClientTls(stream) => Pin::new(stream.as_mut()),
             Kind::Unix(stream) => Pin::new(stream),
             Kind::Memory(stream) => Pin::new(stream),
         }
     }
 }
+
+/// RFC 9266 §4.2.
+const BINDING: &[u8] = b"EXPORTER-Channel-Binding";
 
 trait ReadWrite: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> ReadWrite for T {}

@@ -1,3 +1,4 @@
-//! Mail going out: where to, and when to try again.
+//! Mail on its way out: the worker takes what is due, the session hands it to the next server.
 
-pub mod backoff;
+pub mod session;
+pub mod worker;

@@ -2,9 +2,11 @@
 //! was asked (no wire, no net) and speaks to the store in short transactions.
 
 pub mod account;
+mod backoff;
 pub mod content;
 pub mod delivery;
 pub mod directory;
+pub mod dsn;
 pub mod login;
 pub mod mailbox;
 pub mod message;
@@ -157,7 +159,7 @@ impl Services {
             mailboxes,
             delivery: delivery::Delivery::new(base.clone()),
             submission: submission::Submission::new(base.clone(), directory.clone(), hostname.clone()),
-            queue: queue::Queue::new(base, hostname),
+            queue: queue::Queue::new(base, directory.clone(), spool.clone(), hostname),
             directory,
             spool,
             settings,

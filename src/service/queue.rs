@@ -1,22 +1,112 @@
-//! The queue as admins see it; the relay's part follows with the relay.
+//! Mail on its way out: as admins see it, and as the relay works on it.
 
 use super::account::Actor;
+use super::backoff::retry_after;
+use super::directory::Directory;
+use super::dsn::{Action, Post, Report, Reported, post};
+use super::spool::{Reserved, SpoolRoom};
 use super::{Base, Refusal, Result};
-use crate::model::ids::QueueId;
+use crate::model::address::Address;
+use crate::model::dsn::{BodyKind, Notify, Ret};
+use crate::model::ids::{BlobId, QueueId, QueueRecipientId};
 use crate::store::audit::AuditRow;
-use crate::store::queue::QueueRow;
+use crate::store::queue::{DueRow, FateRow, NewQueued, NewRecipient, QueueRow};
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+
+/// How long a worker has what it took; it renews that while it works.
+pub const LEASE: TimeDelta = TimeDelta::minutes(10);
 
 /// Looks at and steers waiting mail. Cheap to clone.
 #[derive(Clone)]
 pub struct Queue {
     base: Base,
-    #[expect(dead_code, reason = "names the reporting host in delivery reports")]
+    directory: Directory,
+    room: SpoolRoom,
     hostname: String,
 }
 
+/// One message with the recipients that are due and get the same octets.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    pub id: QueueId,
+    /// `None`: the null sender.
+    pub sender: Option<Address>,
+    pub envid: Option<String>,
+    pub ret: Option<Ret>,
+    pub body: BodyKind,
+    pub smtputf8: bool,
+    pub recipients: Vec<Due>,
+    blob: BlobId,
+    prefix: Vec<u8>,
+    size: u64,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+/// A recipient that is due.
+#[derive(Debug, Clone)]
+pub struct Due {
+    pub id: QueueRecipientId,
+    pub address: Address,
+    pub notify: Notify,
+    pub orcpt: Option<String>,
+    attempts: u32,
+    delay_told: bool,
+}
+
+/// A letter's octets; dropping it gives the byte budget back.
+pub struct Octets {
+    pub bytes: Bytes,
+    _budget: Reserved,
+}
+
+/// What a try came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The next server has it; `reports`: it will tell the sender what comes of it (DSN).
+    Sent {
+        words: Words,
+        reports: bool,
+    },
+    Temporary(Words),
+    Permanent(Words),
+}
+
+/// Who said what.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Words {
+    /// SMTP reply code; 0: our own finding.
+    pub code: u16,
+    /// `4.4.1`; `None`: the class with nothing more.
+    pub status: Option<String>,
+    pub text: String,
+    /// The server that said it; `None`: we.
+    pub remote: Option<String>,
+}
+
+impl Words {
+    /// Our own finding.
+    pub fn ours(status: &str, text: impl Into<String>) -> Self {
+        Self { code: 0, status: Some(status.to_owned()), text: text.into(), remote: None }
+    }
+
+    fn line(&self) -> String {
+        if self.code == 0 { self.text.clone() } else { format!("{} {}", self.code, self.text) }
+    }
+}
+
+/// What is written about a recipient, and what its sender is told.
+struct Fate {
+    status: i16,
+    due_at: DateTime<Utc>,
+    words: Words,
+    told: Option<Action>,
+}
+
 impl Queue {
-    pub(crate) fn new(base: Base, hostname: String) -> Self {
-        Self { base, hostname }
+    pub(crate) fn new(base: Base, directory: Directory, room: SpoolRoom, hostname: String) -> Self {
+        Self { base, directory, room, hostname }
     }
 
     /// Recipients of one message, or of all.
@@ -80,5 +170,223 @@ impl Queue {
         };
         tx.audit_add(&row, self.base.clock.now()).await?;
         Ok(tx.commit().await?)
+    }
+}
+
+/// The relay's part.
+impl Queue {
+    /// Takes up to `limit` due recipients for [`LEASE`], as letters.
+    pub async fn claim(&self, limit: i64) -> Result<Vec<Letter>> {
+        let rows = self.base.store.queue_claim(self.base.clock.now(), LEASE, limit).await?;
+        let mut out: Vec<Letter> = Vec::new();
+        for row in rows {
+            let prefix = row.prefix.clone().unwrap_or_default();
+            let due = due(&row)?;
+            match out.iter_mut().find(|letter| letter.id == row.queue && letter.prefix == prefix) {
+                Some(letter) => letter.recipients.push(due),
+                None => out.push(letter(row, prefix, due)?),
+            }
+        }
+        Ok(out)
+    }
+
+    /// Keeps a letter's lease while it is on its way.
+    pub async fn renew(&self, letter: &Letter) -> Result<()> {
+        let ids: Vec<_> = letter.recipients.iter().map(|due| due.id).collect();
+        Ok(self.base.store.queue_renew(&ids, self.base.clock.now() + LEASE).await?)
+    }
+
+    /// Gives back letters that were not tried.
+    pub async fn give_back(&self, letters: &[Letter]) -> Result<()> {
+        let ids: Vec<_> = letters.iter().flat_map(|letter| letter.recipients.iter().map(|due| due.id)).collect();
+        Ok(self.base.store.queue_give_back(&ids).await?)
+    }
+
+    /// When the next recipient is due.
+    pub async fn next_due(&self) -> Result<Option<TimeDelta>> {
+        Ok(self.base.store.queue_next().await?.map(|at| at - self.base.clock.now()))
+    }
+
+    /// What waited for a route is due now that there is one.
+    pub async fn route_found(&self) -> Result<()> {
+        Ok(self.base.store.queue_unrouted_due(self.base.clock.now()).await?)
+    }
+
+    /// The octets that go out.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`] without byte budget.
+    pub async fn load(&self, letter: &Letter) -> Result<Octets> {
+        let budget = self.room.reserve(letter.size + letter.prefix.len() as u64)?;
+        let blob = self.base.store.blob_bytes(letter.blob).await?;
+        Ok(Octets { bytes: [&letter.prefix[..], &blob].concat().into(), _budget: budget })
+    }
+
+    /// Writes what came of a letter, and tells the sender, in one transaction. `outcomes` has one for each recipient.
+    pub async fn finish(&self, letter: &Letter, outcomes: Vec<Outcome>) -> Result<()> {
+        let now = self.base.clock.now();
+        let fates: Vec<(&Due, Fate)> = letter
+            .recipients
+            .iter()
+            .zip(outcomes)
+            .map(|(due, outcome)| (due, self.fate(letter, due, outcome, now)))
+            .collect();
+        let posts = self.reports(letter, &fates, now).await?;
+        let mut tx = self.base.store.begin().await?;
+        for post in &posts {
+            match post {
+                // Mailboxes are locked before the queue.
+                Post::Local(job) => drop(tx.messages_add(&self.base.store, job).await?),
+                Post::Remote(..) | Post::Nowhere => {}
+            }
+        }
+        for post in posts {
+            if let Post::Remote(blob, address, domain) = post {
+                let id = tx.blob_add(&blob, now).await?;
+                let expires_at = now + self.base.settings.duration("queue.expiry");
+                tx.queue_add(&of_report(id, blob.size, (address, domain), expires_at), now).await?;
+            }
+        }
+        for (due, fate) in &fates {
+            let line = fate.words.line();
+            let row = FateRow {
+                status: fate.status,
+                due_at: fate.due_at,
+                code: (fate.words.code > 0).then_some(fate.words.code as i16),
+                answer: &line,
+                delay_told: fate.told == Some(Action::Delayed),
+            };
+            tx.queue_fate(due.id, &row).await?;
+        }
+        tx.queue_clean(letter.id).await?;
+        Ok(tx.commit().await?)
+    }
+
+    fn fate(&self, letter: &Letter, due: &Due, outcome: Outcome, now: DateTime<Utc>) -> Fate {
+        let tell = |action: Action| (letter.sender.is_some() && action.wanted(due.notify)).then_some(action);
+        match outcome {
+            Outcome::Sent { words, reports } => {
+                Fate { status: 1, due_at: now, words, told: tell(Action::Relayed).filter(|_| !reports) }
+            }
+            Outcome::Permanent(words) => Fate { status: 2, due_at: now, words, told: tell(Action::Failed) },
+            Outcome::Temporary(mut words) if now >= letter.expires_at => {
+                // What was temporary every time has failed for good: the class says so (RFC 3464 §2.3.4).
+                let status = words.status.as_deref().and_then(|s| s.strip_prefix("4.")).unwrap_or("4.7");
+                words.status = Some(format!("5.{status}"));
+                Fate { status: 2, due_at: now, words, told: tell(Action::Failed) }
+            }
+            Outcome::Temporary(words) => {
+                let late = now - letter.created_at >= self.base.settings.duration("queue.delay_notice");
+                let told = tell(Action::Delayed).filter(|_| late && !due.delay_told);
+                let due_at = (now + retry_after(due.attempts)).min(letter.expires_at);
+                Fate { status: 0, due_at, words, told }
+            }
+        }
+    }
+
+    async fn reports(&self, letter: &Letter, fates: &[(&Due, Fate)], now: DateTime<Utc>) -> Result<Vec<Post>> {
+        let Some(sender) = &letter.sender else { return Ok(Vec::new()) };
+        let mut out = Vec::new();
+        let mut original = None;
+        for action in [Action::Failed, Action::Delayed, Action::Relayed] {
+            let told = fates.iter().filter(|(_, fate)| fate.told == Some(action));
+            let recipients: Vec<Reported> = told.map(|(due, fate)| reported(due, fate)).collect();
+            if recipients.is_empty() {
+                continue;
+            }
+            if original.is_none() {
+                original = Some(self.base.store.blob_bytes(letter.blob).await?);
+            }
+            let report = Report {
+                action,
+                to: sender,
+                hostname: &self.hostname,
+                envid: letter.envid.as_deref(),
+                ret: letter.ret,
+                body: letter.body,
+                arrived: letter.created_at,
+                now,
+                until: letter.expires_at,
+                recipients: &recipients,
+                original: original.as_deref().unwrap_or_default(),
+            };
+            out.push(post(&self.base, &self.directory, sender, &report.compose()?).await?);
+        }
+        Ok(out)
+    }
+}
+
+fn due(row: &DueRow) -> Result<Due> {
+    Ok(Due {
+        id: row.recipient,
+        address: Address::parse(&row.address).map_err(|e| Refusal::Internal(e.into()))?,
+        notify: Notify::from_bits_truncate(row.notify as u8),
+        orcpt: row.orcpt.clone(),
+        attempts: row.attempts,
+        delay_told: row.delay_told,
+    })
+}
+
+fn letter(row: DueRow, prefix: Vec<u8>, due: Due) -> Result<Letter> {
+    let sender = match row.sender.as_str() {
+        "" => None,
+        sender => Some(Address::parse(sender).map_err(|e| Refusal::Internal(e.into()))?),
+    };
+    Ok(Letter {
+        id: row.queue,
+        sender,
+        envid: row.envid,
+        ret: row.ret.map(Ret::from_number),
+        body: BodyKind::from_number(row.body),
+        smtputf8: row.smtputf8,
+        recipients: vec![due],
+        blob: row.blob,
+        prefix,
+        size: row.size,
+        created_at: row.created_at,
+        expires_at: row.expires_at,
+    })
+}
+
+fn reported(due: &Due, fate: &Fate) -> Reported {
+    let class = match fate.told {
+        Some(Action::Failed) => "5.0.0",
+        Some(Action::Delayed) => "4.0.0",
+        _ => "2.0.0",
+    };
+    Reported {
+        address: due.address.to_string(),
+        orcpt: due.orcpt.clone(),
+        status: fate.words.status.clone().unwrap_or_else(|| class.to_owned()),
+        words: fate.words.line(),
+        remote: fate.words.remote.clone(),
+    }
+}
+
+/// A report in the queue: from nobody, so that it is never answered by another.
+fn of_report(
+    blob: BlobId,
+    size: u64,
+    (address, domain): (String, String),
+    expires_at: DateTime<Utc>,
+) -> NewQueued<'static> {
+    NewQueued {
+        blob,
+        account: None,
+        sender: "",
+        envid: None,
+        ret: None,
+        body: BodyKind::EightBit.number(),
+        smtputf8: !address.is_ascii(),
+        size,
+        hold_until: None,
+        expires_at,
+        recipients: vec![NewRecipient {
+            orcpt: None,
+            notify: Notify::NEVER.bits() as i16,
+            prefix: None,
+            address,
+            domain,
+        }],
     }
 }

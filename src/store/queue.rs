@@ -32,6 +32,11 @@ sql! {
     QUEUE_FATE = "
         UPDATE queue_recipient SET status = $2, due_at = $3, leased_until = NULL, code = $4, answer = $5,
             delay_told = delay_told OR $6 WHERE id = $1";
+    QUEUE_RENEW = "UPDATE queue_recipient SET leased_until = $2 WHERE id = ANY($1) AND status = 0";
+    QUEUE_GIVE_BACK = "
+        UPDATE queue_recipient SET leased_until = NULL, attempts = attempts - 1 WHERE id = ANY($1) AND status = 0";
+    QUEUE_UNROUTED = "
+        UPDATE queue_recipient SET due_at = $1 WHERE status = 0 AND code IS NULL AND answer LIKE 'no route%'";
     /// A message leaves the queue with its last recipient.
     QUEUE_CLEAN = "
         DELETE FROM queue q WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM queue_recipient WHERE queue = q.id AND status = 0)";
@@ -159,6 +164,24 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// Keeps leases.
+    pub async fn queue_renew(&self, recipients: &[QueueRecipientId], until: DateTime<Utc>) -> Result<()> {
+        sqlx::query(QUEUE_RENEW).bind(recipients).bind(until).execute(self.background()).await?;
+        Ok(())
+    }
+
+    /// Gives leases back and does not count the try.
+    pub async fn queue_give_back(&self, recipients: &[QueueRecipientId]) -> Result<()> {
+        sqlx::query(QUEUE_GIVE_BACK).bind(recipients).execute(self.background()).await?;
+        Ok(())
+    }
+
+    /// Makes due what had no route.
+    pub async fn queue_unrouted_due(&self, now: DateTime<Utc>) -> Result<()> {
+        sqlx::query(QUEUE_UNROUTED).bind(now).execute(self.background()).await?;
+        Ok(())
     }
 
     /// When the next recipient is due.

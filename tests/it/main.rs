@@ -6,6 +6,7 @@ mod imap;
 mod layering;
 mod mailbox;
 mod postgres;
+mod relay;
 mod service;
 mod smtp;
 mod store;

@@ -161,13 +161,18 @@ fn parameters(rest: &[u8]) -> Result<Vec<(String, Option<&str>)>, Malformed> {
     let split = |word: &'_ str| -> (String, Option<usize>) {
         (word.split('=').next().unwrap_or_default().to_ascii_uppercase(), word.find('='))
     };
-    Ok(text
+    let list: Vec<(String, Option<&str>)> = text
         .split_ascii_whitespace()
         .map(|word| {
             let (name, equals) = split(word);
             (name, equals.map(|at| &word[at + 1..]))
         })
-        .collect())
+        .collect();
+    // Which of two would count is not ours to guess (RFC 5321 §4.1.1.11: each at most once).
+    if list.iter().enumerate().any(|(n, (name, _))| list[..n].iter().any(|(other, _)| other == name)) {
+        return Err(Malformed::Syntax("a parameter stands there twice"));
+    }
+    Ok(list)
 }
 
 fn mail(rest: &[u8]) -> Result<Command, Malformed> {
@@ -345,6 +350,7 @@ mod tests {
             ("MAIL FROM:<a@b.test> XFOO=1", Malformed::Parameter),
             ("RCPT TO:<a@b.test> NOTIFY=NEVER,DELAY", Malformed::Syntax("NOTIFY=NEVER or SUCCESS,FAILURE,DELAY")),
             ("MAIL FROM:<a@b.test>SIZE=1", Malformed::Syntax("a blank is needed after the path")),
+            ("MAIL FROM:<a@b.test> SIZE=1 size=2", Malformed::Syntax("a parameter stands there twice")),
             ("MAIL FROM:<a@b.test> ENVID=a+0D+0AX:", Malformed::Syntax("ENVID=xtext")),
             ("RCPT TO:<a@b.test> ORCPT=rfc822;a+0AX:", Malformed::Syntax("ORCPT=type;xtext")),
             ("DATA now", Malformed::Syntax("no argument is allowed")),
