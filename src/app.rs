@@ -1,11 +1,11 @@
 //! Puts the house together: configuration → store → services → doors, and takes it apart in the opposite order.
 
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, ListenAddress};
 use crate::front::imap;
 use crate::front::smtp::{self, Kind};
 use crate::model::clock::Clock;
 use crate::net::client::ClientTls;
-use crate::net::listener::{Door, Gate, Limits, bind};
+use crate::net::listener::{Door, Gate, Limits, Listener, bind, bind_unix};
 use crate::net::tls::{ServerTls, Source};
 use crate::relay::{session::Times, worker};
 use crate::service::seal::Keys;
@@ -14,12 +14,10 @@ use crate::store::postgres::{self, PrivatePostgres, Role};
 use crate::store::{self, Store, migrate, parse_url};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// The database and the services on it, without doors.
@@ -97,6 +95,11 @@ impl House {
         Ok(Self { services, store, background, stop, supervises, postgres })
     }
 
+    /// Nobody else runs on this data directory.
+    pub fn is_alone(&self) -> bool {
+        self.supervises
+    }
+
     /// Ends the work in the background, closes the pools, stops the private PostgreSQL.
     pub async fn close(self) {
         self.stop.cancel();
@@ -139,10 +142,26 @@ async fn follow_settings(services: Services, stop: CancellationToken) {
 /// # Errors
 /// In words for an admin: what could not be bound, read or reached.
 pub async fn serve(config: Config) -> Result<()> {
+    serve_prepared(config, async |_| Ok(()), |_| ()).await
+}
+
+/// Where the doors listen, by key of `[listen]`.
+pub type Listening = BTreeMap<&'static str, Vec<String>>;
+
+/// The same, with work on the services before the doors open, and words once they listen.
+///
+/// # Errors
+/// As [`serve`]; what `prepare` says.
+pub async fn serve_prepared(
+    config: Config,
+    prepare: impl AsyncFnOnce(&Services) -> Result<()>,
+    ready: impl FnOnce(&Listening),
+) -> Result<()> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
     let doors = Doors::bind(&config)?;
+    give_up_root(&config)?;
     let house = House::open(&config, Duration::from_secs(30)).await?;
     if !house.supervises {
         bail!("another mailstead runs on {}", config.data_dir.display());
@@ -151,16 +170,19 @@ pub async fn serve(config: Config) -> Result<()> {
         Some((certificate, key)) => Source::Files { certificate: certificate.clone(), key: key.clone() },
         None => Source::SelfMade { directory: config.data_dir.join("tls"), hostname: config.hostname.clone() },
     })?;
+    prepare(&house.services).await?;
     let gate = Gate::new(Limits { exempt: config.exempt.clone(), ..Limits::default() }, config.proxies.clone());
     let listening = doors.open(&gate, &config, &tls, &house.services)?;
     let relay = start_relay(&config, &house)?;
-    let ready = config.data_dir.join("ready.json");
-    let text = serde_json::json!({ "pid": std::process::id(), "listen": listening }).to_string();
-    std::fs::write(&ready, text).with_context(|| ready.display().to_string())?;
+    let file = config.data_dir.join("ready.json");
+    write_ready(&file, &listening)?;
+    ready(&listening);
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!("ready");
     wait_for_signals(&tls, &house.services).await?;
     tracing::info!("stopping");
-    let _ = std::fs::remove_file(&ready);
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+    let _ = std::fs::remove_file(&file);
     if !gate.drain(Duration::from_secs(30)).await {
         tracing::warn!("some sessions did not end in time");
     }
@@ -169,6 +191,64 @@ pub async fn serve(config: Config) -> Result<()> {
         tracing::warn!("mail on its way out comes back when its lease ends");
     }
     house.close().await;
+    Ok(())
+}
+
+/// Appears whole or not at all: whoever waits for it reads it at once.
+fn write_ready(file: &Path, listening: &Listening) -> Result<()> {
+    let text = serde_json::json!({ "pid": std::process::id(), "listen": listening }).to_string();
+    let draft = file.with_extension("draft");
+    std::fs::write(&draft, text).with_context(|| draft.display().to_string())?;
+    std::fs::rename(&draft, file).with_context(|| file.display().to_string())
+}
+
+/// Ports are bound: from here on root is not needed, and whoever breaks in does not have it.
+fn give_up_root(config: &Config) -> Result<()> {
+    let Some((uid, gid)) = service_user() else { return Ok(()) };
+    make_data_directory(&config.data_dir, Some((uid, gid)))?;
+    for name in ["lock", "tls", "ready.json", "postgres"] {
+        hand_over(&config.data_dir.join(name), uid, gid)?;
+    }
+    hand_over(&config.key_file, uid, gid)?;
+    let (uid, gid) = (nix::unistd::Uid::from_raw(uid), nix::unistd::Gid::from_raw(gid));
+    let name = nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
+    nix::unistd::setgroups(&[gid]).context("giving up root")?;
+    nix::unistd::setgid(gid).context("giving up root")?;
+    nix::unistd::setuid(uid).context("giving up root")?;
+    // What only root can read now would be missed later, at a reload in the middle of the night.
+    let files = config.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
+    for path in files.chain([&config.key_file]).filter(|path| path.exists() || config.tls.is_some()) {
+        if let Err(error) = std::fs::File::open(path)
+            && (error.kind() != std::io::ErrorKind::NotFound || *path != config.key_file)
+        {
+            bail!(
+                "{}: the service user {name} can't read it ({error}): chgrp it to a group of {name} and chmod 640",
+                path.display()
+            );
+        }
+    }
+    if std::fs::read_dir(&config.data_dir).is_err() {
+        bail!(
+            "{}: the service user {name} can't reach it: the folders above must be passable (chmod o+x)",
+            config.data_dir.display()
+        );
+    }
+    Ok(())
+}
+
+/// Gives what an earlier start left behind to the service user; deeper than one level only where root made it.
+fn hand_over(path: &Path, uid: u32, gid: u32) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(()) };
+    if meta.file_type().is_symlink() || meta.uid() == uid {
+        return Ok(());
+    }
+    chown(path, Some(uid), Some(gid)).with_context(|| path.display().to_string())?;
+    if meta.is_dir() {
+        for entry in std::fs::read_dir(path).with_context(|| path.display().to_string())?.flatten() {
+            hand_over(&entry.path(), uid, gid)?;
+        }
+    }
     Ok(())
 }
 
@@ -223,7 +303,7 @@ struct Bound {
     name: &'static str,
     what: What,
     implicit_tls: bool,
-    listener: TcpListener,
+    listener: Listener,
 }
 
 #[derive(Clone, Copy)]
@@ -235,12 +315,14 @@ enum What {
 impl Doors {
     fn bind(config: &Config) -> Result<Self> {
         let listen = &config.listen;
+        let mut out = Vec::new();
         let mut lmtp = Vec::new();
         for address in &listen.lmtp {
             match address {
-                crate::config::ListenAddress::Tcp(address) => lmtp.push(*address),
-                crate::config::ListenAddress::Unix(path) => {
-                    bail!("[listen] lmtp: {}: unix sockets follow", path.display())
+                ListenAddress::Tcp(address) => lmtp.push(*address),
+                ListenAddress::Unix(path) => {
+                    let listener = bind_unix(path, service_user())?;
+                    out.push(Bound { name: "lmtp", what: What::Smtp(Kind::Lmtp), implicit_tls: false, listener });
                 }
             }
         }
@@ -252,26 +334,19 @@ impl Doors {
             ("imap", What::Imap, false, &listen.imap),
             ("imaps", What::Imap, true, &listen.imaps),
         ];
-        let mut out = Vec::new();
         for (name, what, implicit_tls, addresses) in doors {
             for address in addresses {
-                out.push(Bound { name, what, implicit_tls, listener: bind(*address)? });
+                out.push(Bound { name, what, implicit_tls, listener: bind(*address)?.into() });
             }
         }
         Ok(Self(out))
     }
 
     /// Begins to serve; answers where, by key of `[listen]`.
-    fn open(
-        self,
-        gate: &Gate,
-        config: &Config,
-        tls: &ServerTls,
-        services: &Services,
-    ) -> Result<BTreeMap<&'static str, Vec<SocketAddr>>> {
-        let mut listening: BTreeMap<&'static str, Vec<SocketAddr>> = BTreeMap::new();
+    fn open(self, gate: &Gate, config: &Config, tls: &ServerTls, services: &Services) -> Result<Listening> {
+        let mut listening = Listening::new();
         for Bound { name, what, implicit_tls, listener } in self.0 {
-            listening.entry(name).or_default().push(listener.local_addr()?);
+            listening.entry(name).or_default().push(listener.place()?);
             let (gate, services) = (gate.clone(), services.clone());
             let door = |turned_away| Door { implicit_tls: implicit_tls.then(|| tls.clone()), turned_away };
             match what {

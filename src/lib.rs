@@ -21,7 +21,7 @@
 //! `service/delivery` files it in one `store` transaction, `store/hub` tells, `front/imap/session` writes `* 24 EXISTS`.
 
 pub mod app;
-mod cli;
+pub mod cli;
 pub mod config;
 pub mod front;
 pub mod mime;

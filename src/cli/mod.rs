@@ -1,6 +1,7 @@
 //! argv → verbs. Errors are one line on standard error; exit 0, 1 (failed) or 2 (usage).
 
 mod admin;
+pub mod demo;
 
 use crate::app;
 use crate::config::Config;
@@ -33,6 +34,12 @@ struct Place {
 enum Verb {
     /// Run in the foreground; SIGTERM drains and ends, SIGHUP reads certificates and settings again
     Serve,
+    /// A small community on loopback and high ports, with mail in it; prints addresses and passwords
+    Demo {
+        /// Start over: removes the demo's data first
+        #[arg(long)]
+        fresh: bool,
+    },
     #[command(flatten)]
     Admin(admin::Verb),
 }
@@ -57,10 +64,14 @@ pub fn run() -> ExitCode {
 }
 
 fn work(cli: Cli) -> anyhow::Result<()> {
-    let config = Config::load(cli.place.config.as_deref(), cli.place.data.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Verb::Demo { fresh } = cli.verb {
+        return runtime.block_on(demo::run(cli.place.data.as_deref(), fresh));
+    }
+    let config = Config::load(cli.place.config.as_deref(), cli.place.data.as_deref())?;
     runtime.block_on(async {
         match cli.verb {
+            Verb::Demo { .. } => Ok(()),
             Verb::Serve => app::serve(config).await,
             Verb::Admin(verb) => admin::run(config, verb).await,
         }

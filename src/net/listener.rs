@@ -8,11 +8,12 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -55,6 +56,53 @@ struct Counts {
     networks: HashMap<Network, usize>,
 }
 
+/// A bound socket.
+pub enum Listener {
+    Tcp(TcpListener),
+    /// Its file is removed when it is dropped.
+    Unix(UnixListener, SocketFile),
+}
+
+/// The file of a unix socket.
+pub struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
+
+enum Caller {
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream),
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Caller> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(tcp, peer)| Caller::Tcp(tcp, peer)),
+            Self::Unix(listener, _) => listener.accept().await.map(|(unix, _)| Caller::Unix(unix)),
+        }
+    }
+
+    /// Where it listens: an address with its port, or a path.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn place(&self) -> io::Result<String> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(|address| address.to_string()),
+            Self::Unix(_, file) => Ok(file.0.display().to_string()),
+        }
+    }
+}
+
 /// A connection that was let in.
 pub struct Accepted {
     pub stream: Stream,
@@ -67,15 +115,17 @@ pub struct Accepted {
 /// Gives the place back when the session ends.
 struct Place {
     gate: Gate,
-    address: IpAddr,
+    address: Option<IpAddr>,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.gate.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.total -= 1;
-        lower(&mut open.addresses, self.address);
-        lower(&mut open.networks, Network::around(self.address));
+        if let Some(address) = self.address {
+            lower(&mut open.addresses, address);
+            lower(&mut open.networks, Network::around(address));
+        }
     }
 }
 
@@ -109,21 +159,22 @@ impl Gate {
     }
 
     /// Serves a bound listener until shutdown; each connection is handled in a task of its own.
-    pub async fn serve<F, Fut>(&self, listener: TcpListener, door: Door, handle: F)
+    pub async fn serve<F, Fut>(&self, listener: impl Into<Listener>, door: Door, handle: F)
     where
         F: Fn(Accepted) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
+        let listener = listener.into();
         loop {
             let accepted = tokio::select! {
                 () = self.0.shutdown.cancelled() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((tcp, peer)) => {
+                Ok(caller) => {
                     let (gate, door, handle) = (self.clone(), door.clone(), handle.clone());
                     self.0.sessions.spawn(async move {
-                        match gate.admit(tcp, peer, &door).await {
+                        match gate.admit(caller, &door).await {
                             Ok(Some((accepted, place))) => {
                                 handle(accepted).await;
                                 drop(place);
@@ -142,7 +193,20 @@ impl Gate {
         }
     }
 
-    async fn admit(&self, mut tcp: TcpStream, peer: SocketAddr, door: &Door) -> io::Result<Option<(Accepted, Place)>> {
+    async fn admit(&self, caller: Caller, door: &Door) -> io::Result<Option<(Accepted, Place)>> {
+        let (mut tcp, peer) = match caller {
+            Caller::Tcp(tcp, peer) => (tcp, peer),
+            Caller::Unix(mut unix) => {
+                // Who may come in is the matter of the socket's permissions.
+                let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+                let Some(place) = self.take_place(None) else {
+                    unix.write_all(door.turned_away).await?;
+                    return Ok(None);
+                };
+                let shutdown = self.0.shutdown.child_token();
+                return Ok(Some((Accepted { stream: Stream::unix(unix), peer: local, local, shutdown }, place)));
+            }
+        };
         tcp.set_nodelay(true)?;
         let mut local = tcp.local_addr()?;
         let mut peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
@@ -155,7 +219,7 @@ impl Gate {
                 local = asked;
             }
         }
-        let Some(place) = self.take_place(peer.ip()) else {
+        let Some(place) = self.take_place(Some(peer.ip())) else {
             if door.implicit_tls.is_none() {
                 tcp.write_all(door.turned_away).await?;
             }
@@ -168,21 +232,25 @@ impl Gate {
         Ok(Some((Accepted { stream, peer, local, shutdown: self.0.shutdown.child_token() }, place)))
     }
 
-    fn take_place(&self, address: IpAddr) -> Option<Place> {
+    /// `None`: a local socket, which counts into the total alone.
+    fn take_place(&self, address: Option<IpAddr>) -> Option<Place> {
         let limits = &self.0.limits;
-        let exempt = limits.exempt.iter().any(|network| network.contains(address));
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let network = Network::around(address);
-        let of_address = open.addresses.get(&address).copied().unwrap_or(0);
-        let of_network = open.networks.get(&network).copied().unwrap_or(0);
-        if open.total >= limits.total
-            || (!exempt && (of_address >= limits.per_address || of_network >= limits.per_network))
-        {
+        if open.total >= limits.total {
             return None;
         }
+        if let Some(address) = address {
+            let exempt = limits.exempt.iter().any(|network| network.contains(address));
+            let network = Network::around(address);
+            let of_address = open.addresses.get(&address).copied().unwrap_or(0);
+            let of_network = open.networks.get(&network).copied().unwrap_or(0);
+            if !exempt && (of_address >= limits.per_address || of_network >= limits.per_network) {
+                return None;
+            }
+            open.addresses.insert(address, of_address + 1);
+            open.networks.insert(network, of_network + 1);
+        }
         open.total += 1;
-        open.addresses.insert(address, of_address + 1);
-        open.networks.insert(network, of_network + 1);
         drop(open);
         Some(Place { gate: self.clone(), address })
     }
@@ -230,9 +298,56 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(1024).map_err(explain)
 }
 
+/// Binds a unix socket for its owner and group (mode 660); a file that nobody listens on any more is removed first.
+///
+/// # Errors
+/// `AddrInUse` when somebody listens there; what the system says, the path in front.
+pub fn bind_unix(path: &Path, owner: Option<(u32, u32)>) -> io::Result<Listener> {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
+    let explain = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    if let Ok(meta) = std::fs::symlink_metadata(path) {
+        if !meta.file_type().is_socket() || std::os::unix::net::UnixStream::connect(path).is_ok() {
+            return Err(explain(io::ErrorKind::AddrInUse.into()));
+        }
+        std::fs::remove_file(path).map_err(explain)?;
+    }
+    let listener = UnixListener::bind(path).map_err(explain)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(explain)?;
+    if let Some((uid, gid)) = owner {
+        chown(path, Some(uid), Some(gid)).map_err(explain)?;
+    }
+    Ok(Listener::Unix(listener, SocketFile(path.to_owned())))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_unix_socket_is_bound_once_and_a_stale_one_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lmtp");
+        let first = bind_unix(&path, None).unwrap();
+        assert_eq!(bind_unix(&path, None).err().unwrap().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(first.place().unwrap(), path.display().to_string());
+        drop(first);
+        assert!(!path.exists());
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let gate = Gate::new(Limits { per_address: 0, ..Limits::default() }, Vec::new());
+        let (serving, listener) = (gate.clone(), bind_unix(&path, None).unwrap());
+        tokio::spawn(async move {
+            let door = Door { implicit_tls: None, turned_away: b"busy" };
+            let handle = |mut accepted: Accepted| async move { accepted.stream.write_all(b"hi").await.unwrap() };
+            serving.serve(listener, door, handle).await;
+        });
+        let mut client = UnixStream::connect(&path).await.unwrap();
+        let mut said = String::new();
+        client.read_to_string(&mut said).await.unwrap();
+        assert_eq!(said, "hi");
+        std::fs::write(folder.path().join("file"), "x").unwrap();
+        assert!(bind_unix(&folder.path().join("file"), None).is_err());
+    }
 
     async fn echo_gate(limits: Limits, proxies: &[&str]) -> (Gate, SocketAddr) {
         let gate = Gate::new(limits, proxies.iter().filter_map(|raw| Network::parse(raw)).collect());

@@ -1,0 +1,263 @@
+//! `mailstead demo`: a small community on loopback and high ports, with mail in it.
+
+pub mod content;
+mod people;
+mod shapes;
+
+use crate::app::{self, House, Listening};
+use crate::config::Config;
+use crate::model::address::{Address, Domain};
+use crate::model::flags::{Flags, Keyword, SystemFlags};
+use crate::model::mailbox::MailboxPath;
+use crate::model::secret::Secret;
+use crate::service::account::{Actor, Role};
+use crate::service::login::{Origin, Protocol};
+use crate::service::message::Append;
+use crate::service::{Refusal, Services};
+use anyhow::{Context, Result, bail};
+use chrono::{DateTime, Utc};
+use people::{ALIASES, DOMAIN, PEOPLE};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Doors and the ports they have where those are free.
+const DOORS: [(&str, u16); 6] =
+    [("smtp", 2525), ("submission", 2587), ("submissions", 2465), ("lmtp", 2424), ("imap", 2143), ("imaps", 2993)];
+/// Written last: the boxes are full.
+const FILLED: &str = "demo.filled";
+
+/// Starts the demo; the first start makes and fills it.
+///
+/// # Errors
+/// In words: what could not be made or reached.
+pub(super) async fn run(data: Option<&Path>, fresh: bool) -> Result<()> {
+    let directory = match data {
+        Some(path) => path.to_owned(),
+        None => default_directory()?,
+    };
+    if fresh {
+        start_over(&directory).await?;
+    }
+    std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
+    if !is_ours(&directory)? {
+        bail!("{} is not empty and no demo: name another folder with --data", directory.display());
+    }
+    let book = Book::open(&directory)?;
+    write_config(&directory)?;
+    let config = Config::load(None, Some(&directory))?;
+    let place = directory.clone();
+    let filling = book.clone();
+    app::serve_prepared(
+        config,
+        async move |services| {
+            if place.join(FILLED).exists() {
+                return Ok(());
+            }
+            eprintln!("Making the members and their mail …");
+            fill(services, &filling).await?;
+            std::fs::write(place.join(FILLED), "").with_context(|| place.display().to_string())
+        },
+        |listening| book.print(listening, &directory),
+    )
+    .await
+}
+
+fn default_directory() -> Result<PathBuf> {
+    if nix::unistd::geteuid().is_root() {
+        return Ok("/var/lib/mailstead-demo".into());
+    }
+    let home = std::env::var_os("HOME").context("HOME is not set: name a folder with --data")?;
+    Ok(PathBuf::from(home).join(".local/share/mailstead-demo"))
+}
+
+/// A folder that the demo may use: its own, or an empty one.
+fn is_ours(directory: &Path) -> Result<bool> {
+    let empty = std::fs::read_dir(directory).with_context(|| directory.display().to_string())?.next().is_none();
+    Ok(empty || ["demo.json", "demo.json.draft"].iter().any(|name| directory.join(name).exists()))
+}
+
+/// Removes the demo in `directory`, and nothing that is no demo.
+async fn start_over(directory: &Path) -> Result<()> {
+    if !directory.exists() {
+        return Ok(());
+    }
+    if !is_ours(directory)? {
+        bail!("{} is no demo: it stays as it is", directory.display());
+    }
+    if directory.join("postgres").exists() {
+        // Takes the lock, so that a running demo is not pulled away under its members, and stops what a crash left.
+        let config = Config::load(None, Some(directory))?;
+        let house = House::open(&config, Duration::from_secs(2)).await?;
+        let alone = house.is_alone();
+        house.close().await;
+        if !alone {
+            bail!("a demo runs in {}: stop it first", directory.display());
+        }
+    }
+    for entry in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
+        let path = entry?.path();
+        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        removed.with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// Writes DIR/mailstead.toml, so that the admin's verbs find the demo too; a port in use is replaced by a free one.
+fn write_config(directory: &Path) -> Result<()> {
+    let mut text = format!(
+        "# Written by `mailstead demo` at each start.\nhostname = \"mail.{DOMAIN}\"\n[limits]\nexempt = [\"127.0.0.0/8\"]\n[listen]\n"
+    );
+    for (door, port) in DOORS {
+        let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|l| l.local_addr());
+        let address = free(port).or_else(|_| free(0)).context("no free port")?;
+        text.push_str(&format!("{door} = [\"{address}\"]\n"));
+    }
+    let path = directory.join("mailstead.toml");
+    std::fs::write(&path, text).with_context(|| path.display().to_string())
+}
+
+/// DIR/demo.json: who there is, and their passwords.
+#[derive(Clone)]
+struct Book {
+    members: Vec<(String, String)>,
+    /// What the mail's dates are counted from.
+    made: DateTime<Utc>,
+}
+
+impl Book {
+    fn open(directory: &Path) -> Result<Self> {
+        let path = directory.join("demo.json");
+        if path.exists() {
+            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+            return Self::read(&text)
+                .with_context(|| format!("{} is damaged; start over with --fresh", path.display()));
+        }
+        let members = PEOPLE.iter().map(|person| Ok((person.local.to_owned(), password()?))).collect::<Result<_>>()?;
+        let book = Self { members, made: Utc::now() };
+        let draft = directory.join("demo.json.draft");
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        std::io::Write::write_all(&mut file, format!("{:#}\n", book.json()).as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&draft, &path).with_context(|| path.display().to_string())?;
+        Ok(book)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let value: Value = serde_json::from_str(text).ok()?;
+        let member = |entry: &Value| {
+            let local = entry["address"].as_str()?.split('@').next()?.to_owned();
+            Some((local, entry["password"].as_str()?.to_owned()))
+        };
+        let members = value["members"].as_array()?.iter().map(member).collect::<Option<Vec<_>>>()?;
+        Some(Self { members, made: value["made"].as_str()?.parse().ok()? })
+    }
+
+    fn json(&self) -> Value {
+        let members: Vec<Value> = PEOPLE
+            .iter()
+            .zip(&self.members)
+            .map(|(person, (local, password))| {
+                json!({ "address": format!("{local}@{DOMAIN}"), "name": person.name, "role": person.role, "password": password })
+            })
+            .collect();
+        json!({ "domain": DOMAIN, "web": Value::Null, "made": self.made.to_rfc3339(), "members": members })
+    }
+
+    fn print(&self, listening: &Listening, directory: &Path) {
+        println!("Mailstead's demo community {DOMAIN} is ready.\n");
+        for (door, places) in listening {
+            println!("  {door:<12} {}", places.join("  "));
+        }
+        println!("\n  {:<24} {:<13} {:<28} name", "address", "role", "password");
+        for (person, (local, password)) in PEOPLE.iter().zip(&self.members) {
+            let address = format!("{local}@{DOMAIN}");
+            println!("  {address:<24} {:<13} {password:<28} {}", person.role, person.name);
+        }
+        let port = |door: &str| listening.get(door).and_then(|p| p.first()).cloned().unwrap_or_default();
+        println!(
+            "\nA mail client reads by IMAP at {} and sends by SMTP at {}, both with SSL/TLS from the start;",
+            port("imaps"),
+            port("submissions")
+        );
+        println!("the user name is the address, and the self-made certificate is to be accepted once.");
+        println!(
+            "\nPasswords are kept in {}. Ctrl-C ends; --fresh starts over.",
+            directory.join("demo.json").display()
+        );
+    }
+}
+
+/// 25 letters and digits that nobody confuses: 120 bits and more.
+fn password() -> Result<String> {
+    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+    let mut random = [0u8; 25];
+    aws_lc_rs::rand::fill(&mut random).map_err(|_| anyhow::anyhow!("no random numbers"))?;
+    Ok(random.iter().map(|b| char::from(LETTERS[usize::from(b % 32)])).collect())
+}
+
+/// Makes what is not there yet: a start that was cut off goes on where it stopped.
+async fn fill(services: &Services, book: &Book) -> Result<()> {
+    let actor = Actor::command_line();
+    existing(services.accounts.domain_add(&actor, &Domain::parse(DOMAIN)?, None).await)?;
+    for (person, (local, password)) in PEOPLE.iter().zip(&book.members) {
+        let address = Address::parse(&format!("{local}@{DOMAIN}"))?;
+        let role = Role::parse(person.role).context("role")?;
+        existing(
+            services.accounts.add(&actor, &address, person.name, role, None, Secret::new(password.clone())).await,
+        )?;
+    }
+    for (alias, members) in ALIASES {
+        let targets =
+            members.iter().map(|local| Address::parse(&format!("{local}@{DOMAIN}"))).collect::<Result<Vec<_>, _>>()?;
+        existing(services.accounts.alias_add(&actor, &Address::parse(&format!("{alias}@{DOMAIN}"))?, &targets).await)?;
+    }
+    let mut boxes: BTreeMap<(&str, String), Vec<content::DemoMessage>> = BTreeMap::new();
+    for message in content::messages(book.made) {
+        boxes.entry((message.owner, message.folder.clone())).or_default().push(message);
+    }
+    for ((owner, folder), messages) in boxes {
+        let password = book.members.iter().find(|(local, _)| local == owner).map(|(_, password)| password.clone());
+        let password = Secret::new(password.unwrap_or_default());
+        let origin = Origin { peer: Ipv4Addr::LOCALHOST.into(), protocol: Protocol::Imap, domain_hint: None };
+        let who = services.login.password(&origin, "", &format!("{owner}@{DOMAIN}"), &password).await?;
+        let path = MailboxPath::parse(&folder)?;
+        existing(services.mailboxes.create(&who, &path, None).await)?;
+        existing(services.mailboxes.subscribe(&who, &path, true).await)?;
+        // A box is filled at once or not at all.
+        if services.mailboxes.status(&who, &path).await?.messages == 0 {
+            let items = spooled(services, messages).await?;
+            services.messages.append(&who, &path, items).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn spooled(services: &Services, messages: Vec<content::DemoMessage>) -> Result<Vec<Append>> {
+    let mut out = Vec::with_capacity(messages.len());
+    for message in messages {
+        let mut spool = services.spool.begin(message.bytes.len() as u64).await?;
+        spool.push(&message.bytes).await?;
+        let mut flags = Flags::default();
+        for flag in message.flags {
+            match SystemFlags::named(flag) {
+                Some(bit) => flags.system |= bit,
+                None => flags.keywords.extend(Keyword::parse(flag)),
+            }
+        }
+        out.push(Append { message: spool.finish(), flags, internal_date: Some(message.at) });
+    }
+    Ok(out)
+}
+
+/// What was made by an earlier start is no fault.
+fn existing<T>(done: Result<T, Refusal>) -> Result<()> {
+    match done {
+        Ok(_) | Err(Refusal::Exists) => Ok(()),
+        Err(other) => Err(other.into()),
+    }
+}
