@@ -1,59 +1,18 @@
 //! The IMAP door over TLS on loopback, and in the clear.
 
+use crate::harness::dial::{Client, dial, tls};
 use crate::harness::house::House;
 use crate::harness::transcript;
 use mailstead::front::imap::{Options, serve};
-use mailstead::net::listener::Accepted;
-use mailstead::net::stream::Stream;
-use mailstead::net::tls::{ServerTls, Source};
-use rustls::pki_types::pem::PemObject;
-use std::sync::{Arc, OnceLock};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
-pub trait Client: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Client for T {}
-
-struct Tls {
-    server: ServerTls,
-    client: Arc<rustls::ClientConfig>,
-    _directory: tempfile::TempDir,
-}
-
-fn tls() -> &'static Tls {
-    static TLS: OnceLock<Tls> = OnceLock::new();
-    TLS.get_or_init(|| {
-        let directory = tempfile::tempdir().unwrap();
-        let source = Source::SelfMade { directory: directory.path().to_owned(), hostname: "mail.example.test".into() };
-        let server = ServerTls::open(source).unwrap();
-        let mut roots = rustls::RootCertStore::empty();
-        let pem = std::fs::read(directory.path().join("self.crt")).unwrap();
-        roots.add(rustls::pki_types::CertificateDer::from_pem_slice(&pem).unwrap()).unwrap();
-        let client = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Tls { server, client: Arc::new(client), _directory: directory }
-    })
-}
-
 async fn open(house: &House, options: Options, secure: bool) -> (Box<dyn Client>, CancellationToken) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
     let (services, shutdown) = (house.services.clone(), CancellationToken::new());
-    let token = shutdown.clone();
-    tokio::spawn(async move {
-        let (tcp, peer) = listener.accept().await.unwrap();
-        let stream = Stream::tcp(tcp);
-        let limit = std::time::Duration::from_secs(10);
-        let stream = if secure { stream.start_tls(&tls().server, limit).await.unwrap() } else { stream };
-        serve(Accepted { stream, peer, local: address, shutdown: token }, Arc::new(options), services).await;
-    });
-    let tcp = TcpStream::connect(address).await.unwrap();
-    if !secure {
-        return (Box::new(tcp), shutdown);
-    }
-    let name = rustls::pki_types::ServerName::try_from("mail.example.test").unwrap();
-    let connector = tokio_rustls::TlsConnector::from(tls().client.clone());
-    (Box::new(connector.connect(name, tcp).await.unwrap()), shutdown)
+    let options = Arc::new(options);
+    let client = dial(secure, shutdown.clone(), move |accepted| serve(accepted, options, services)).await;
+    (client, shutdown)
 }
 
 fn options() -> Options {
@@ -179,18 +138,8 @@ async fn two_processes_on_one_database_see_each_other_without_hints() {
     let second = house.second_process().await;
     let watchers = second.watchers.clone();
     tokio::spawn(async move { watchers.run().await });
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        let (tcp, peer) = listener.accept().await.unwrap();
-        let stream = Stream::tcp(tcp).start_tls(&tls().server, std::time::Duration::from_secs(9)).await.unwrap();
-        let shutdown = CancellationToken::new();
-        serve(Accepted { stream, peer, local: address, shutdown }, Arc::new(options()), second).await;
-    });
-    let name = rustls::pki_types::ServerName::try_from("mail.example.test").unwrap();
-    let connector = tokio_rustls::TlsConnector::from(tls().client.clone());
-    let tcp = TcpStream::connect(address).await.unwrap();
-    let mut idle: Box<dyn Client> = Box::new(connector.connect(name, tcp).await.unwrap());
+    let options = Arc::new(options());
+    let mut idle = dial(true, CancellationToken::new(), move |accepted| serve(accepted, options, second)).await;
     play(&mut idle, "S: * OK <any>\nC: l LOGIN ann \"correct horse\"\nS: l OK <any>\nC: s EXAMINE INBOX").await;
     while !transcript::read_line(&mut idle).await.starts_with("s OK") {}
     play(&mut idle, "C: i IDLE\nS: + idling").await;

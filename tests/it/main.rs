@@ -7,6 +7,7 @@ mod layering;
 mod mailbox;
 mod postgres;
 mod relay;
+mod roundtrip;
 mod service;
 mod smtp;
 mod store;
