@@ -57,10 +57,22 @@ pub fn run() -> ExitCode {
     match work(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("mailstead: {}", format!("{error:#}").replace('\n', " "));
+            eprintln!("mailstead: {}", one_line(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// An error with its causes; one that its parent's words have already is not told twice.
+fn one_line(error: &anyhow::Error) -> String {
+    let mut out = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !out.contains(&cause) {
+            let colon = if out.is_empty() { "" } else { ": " };
+            out.push_str(&format!("{colon}{cause}"));
+        }
+    }
+    out.replace('\n', " ")
 }
 
 fn work(cli: Cli) -> anyhow::Result<()> {

@@ -107,6 +107,7 @@ impl PrivatePostgres {
         }
         let bin = find_bin(&places.data)?;
         let lock = take_lock(&options.directory.join("lock"), options.patience).await?;
+        give(&options.directory.join("lock"), options.user)?;
         let mut server = Self { places, bin, user: options.user, child: None, lock };
         if server.lock.is_none() {
             server.wait_ready().await?;
@@ -254,6 +255,7 @@ impl PrivatePostgres {
     fn spawn(&self) -> std::result::Result<Child, PostgresError> {
         let fault = |source| PostgresError::File { path: self.places.log.clone(), source };
         let log = File::options().create(true).append(true).open(&self.places.log).map_err(fault)?;
+        give(&self.places.log, self.user)?;
         let socket = format!("unix_socket_directories={}", self.places.socket.display());
         let settings = [
             "listen_addresses=",
@@ -347,12 +349,16 @@ fn socket_directory(root: &Path) -> PathBuf {
     std::env::temp_dir().join(format!("mailstead-{name}"))
 }
 
+/// What root makes must be the service user's too: the next start may be as that user.
+fn give(path: &Path, user: Option<(u32, u32)>) -> std::result::Result<(), PostgresError> {
+    let Some((uid, gid)) = user else { return Ok(()) };
+    chown(path, Some(uid), Some(gid)).map_err(|source| PostgresError::File { path: path.into(), source })
+}
+
 fn make_directory(path: &Path, user: Option<(u32, u32)>) -> std::result::Result<(), PostgresError> {
     let fault = |source| PostgresError::File { path: path.into(), source };
     fs::create_dir_all(path).map_err(fault)?;
-    if let Some((uid, gid)) = user {
-        chown(path, Some(uid), Some(gid)).map_err(fault)?;
-    }
+    give(path, user)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(fault)
 }
 

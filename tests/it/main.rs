@@ -1,10 +1,12 @@
 //! Integration tests: one binary, so that they link once.
 
 mod cli;
+mod demo;
 mod harness;
 mod imap;
 mod layering;
 mod mailbox;
+mod peers;
 mod postgres;
 mod relay;
 mod roundtrip;

@@ -10,6 +10,32 @@ const CONFIG: &str = "hostname = \"mail.example.test\"\n[listen]\nsmtp = [\"127.
 /// A data directory and the program on it.
 pub struct Place(tempfile::TempDir);
 
+/// A program that does not outlive its test.
+pub struct Running(pub Child);
+
+impl std::ops::Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if self.0.try_wait().is_ok_and(|status| status.is_none()) {
+            self.0.kill().ok();
+            self.0.wait().ok();
+        }
+    }
+}
+
 impl Place {
     pub fn new() -> Self {
         use std::os::unix::fs::PermissionsExt;
@@ -48,8 +74,8 @@ impl Place {
     }
 
     /// Starts `serve` and waits for ready.json.
-    pub fn serve(&self) -> (Child, serde_json::Value) {
-        let mut child = self.command(&["serve"]).spawn().unwrap();
+    pub fn serve(&self) -> (Running, serde_json::Value) {
+        let mut child = Running(self.command(&["serve"]).spawn().unwrap());
         let began = Instant::now();
         loop {
             let text = std::fs::read_to_string(self.path().join("ready.json")).unwrap_or_default();
@@ -66,7 +92,7 @@ impl Place {
 }
 
 /// Asks the program to end; whether it did so well.
-pub fn terminate(mut child: Child) -> bool {
+pub fn terminate(mut child: Running) -> bool {
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
     child.wait().unwrap().success()
 }

@@ -8,7 +8,7 @@ use crate::model::flags::SystemFlags;
 use crate::model::ids::ModSeq;
 use crate::model::uidset::UidSet;
 use crate::service::message::{Row, Want};
-use crate::service::snapshot::{Entry, Take, View};
+use crate::service::snapshot::{Entry, Take, Update, View};
 use crate::wire::imap::command::FetchItem;
 use crate::wire::imap::response::{Code, date_time, flags, number, put};
 
@@ -26,11 +26,11 @@ pub(super) async fn fetch(session: &mut Session, take: Take, mut asked: Asked) -
         let newer = |uid: &u32| view.number_of(*uid).and_then(|n| view.entry(n)).is_some_and(|e| e.modseq > since);
         asked.uids = asked.uids.iter().filter(newer).collect();
     }
-    mark_seen(session, take, &asked).await?;
+    let seen = mark_seen(session, take, &asked).await?;
     if asked.items.iter().all(|item| matches!(item, FetchItem::Uid | FetchItem::Flags | FetchItem::ModSeq)) {
         return from_view(session, &asked).await;
     }
-    let (missing, unknown_encoding) = from_rows(session, &asked).await?;
+    let (missing, unknown_encoding) = from_rows(session, &asked, &seen).await?;
     Ok(if unknown_encoding {
         Done::no(Code::UnknownCte, "Some parts have a transfer encoding that is not known")
     } else if missing {
@@ -40,28 +40,30 @@ pub(super) async fn fetch(session: &mut Session, take: Take, mut asked: Asked) -
     })
 }
 
-/// Reading a body without PEEK sets `\Seen`; the flags are told before the bodies.
-async fn mark_seen(session: &mut Session, take: Take, asked: &Asked) -> Result<(), Stop> {
+/// Reading a body without PEEK sets `\Seen`; answers where it did. Their flags are told with the bodies, since old
+/// clients take the first FETCH response for the one they asked for.
+async fn mark_seen(session: &mut Session, take: Take, asked: &Asked) -> Result<UidSet, Stop> {
     let reads = asked.items.iter().any(|item| match item {
         FetchItem::Section { peek, .. } | FetchItem::Binary { peek, .. } | FetchItem::Rfc822 { peek, .. } => !peek,
         _ => false,
     });
-    if !reads {
-        return Ok(());
+    let view = session.view()?;
+    if !reads || view.read_only() {
+        return Ok(UidSet::default());
     }
     let who = session.member()?;
-    let view = session.view()?;
     let unseen = |uid: &u32| {
         let entry = view.number_of(*uid).and_then(|n| view.entry(n));
         entry.is_some_and(|entry| !entry.system.contains(SystemFlags::SEEN))
     };
     let unseen: UidSet = asked.uids.iter().filter(unseen).collect();
-    if !unseen.is_empty() && !view.read_only() {
+    if !unseen.is_empty() {
         session.services.messages.mark_seen(&who, view, &unseen).await?;
-        let updates = session.refresh(take).await?;
+        let mut updates = session.refresh(take).await?;
+        updates.retain(|update| !matches!(update, Update::Flags { uid, .. } if unseen.contains(*uid)));
         session.tell(&updates);
     }
-    Ok(())
+    Ok(unseen)
 }
 
 async fn from_view(session: &mut Session, asked: &Asked) -> Result<Done, Stop> {
@@ -134,11 +136,17 @@ fn wants(items: &[FetchItem]) -> Want {
 }
 
 /// Whether messages were missing, and whether a BINARY could not be decoded.
-async fn from_rows(session: &mut Session, asked: &Asked) -> Result<(bool, bool), Stop> {
+async fn from_rows(session: &mut Session, asked: &Asked, seen: &UidSet) -> Result<(bool, bool), Stop> {
     let view = session.view()?.clone();
     let context = Context::of(session, &view);
     let services = session.services.clone();
     let limit = session.options.data;
+    let told = |item: FetchItem| (!asked.items.contains(&item)).then_some(item);
+    let mut with_flags: Vec<FetchItem> = told(FetchItem::Flags).into_iter().collect();
+    if session.enabled.condstore {
+        with_flags.extend(told(FetchItem::ModSeq));
+    }
+    with_flags.extend_from_slice(&asked.items);
     let mut fetching = services.messages.fetch(&view, &asked.uids, wants(&asked.items));
     let (mut found, mut unknown_encoding) = (0, false);
     let mut batch = fetching.next().await?;
@@ -146,8 +154,9 @@ async fn from_rows(session: &mut Session, asked: &Asked) -> Result<(bool, bool),
         for row in &rows {
             let Some((n, entry)) = view.number_of(row.uid).and_then(|n| Some((n, view.entry(n)?))) else { continue };
             found += 1;
+            let items = if seen.contains(row.uid) { &with_flags } else { &asked.items };
             let mut body = Body { services: &services, io: &mut session.io, limit, row, map: None };
-            unknown_encoding |= one(&context, &mut body, &asked.items, n, &entry).await?;
+            unknown_encoding |= one(&context, &mut body, items, n, &entry).await?;
         }
         // The next rows are read while these are written.
         let (next, sent) = if session.io.is_full() {
