@@ -117,6 +117,7 @@ impl PrivatePostgres {
             server.init().await?;
         }
         if server.running_pid().is_none() {
+            server.write_access()?;
             server.child = Some(server.spawn()?);
         }
         server.wait_ready().await?;
@@ -232,10 +233,17 @@ impl PrivatePostgres {
             let _ = fs::remove_dir_all(&self.places.data);
             return Err(PostgresError::Init(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
         }
+        Ok(())
+    }
+
+    /// Who may ask: the service user and root. Written at each start, as the service user may have become another.
+    fn write_access(&self) -> std::result::Result<(), PostgresError> {
         self.write("pg_hba.conf", "local all postgres,mailstead_owner,mailstead peer map=house\n")?;
         let asker = |uid: u32| nix::unistd::User::from_uid(uid.into()).ok().flatten().map(|user| user.name);
-        let mut askers: Vec<String> = asker(nix::unistd::geteuid().as_raw()).into_iter().collect();
-        askers.extend(self.user.and_then(|(uid, _)| asker(uid)));
+        let own = nix::unistd::geteuid().as_raw();
+        let mut askers = vec!["root".to_owned()];
+        askers.extend([Some(own), self.user.map(|(uid, _)| uid)].into_iter().flatten().filter_map(asker));
+        askers.dedup();
         let roles = [Role::Superuser, Role::Owner, Role::Runtime];
         let lines: String =
             askers.iter().flat_map(|asker| roles.map(|role| format!("house {asker} {}\n", role.name()))).collect();
