@@ -2,6 +2,7 @@
 
 mod admin;
 pub mod demo;
+mod upkeep;
 
 use crate::app;
 use crate::config::Config;
@@ -40,6 +41,8 @@ enum Verb {
         #[arg(long)]
         fresh: bool,
     },
+    #[command(flatten)]
+    Upkeep(upkeep::Verb),
     #[command(flatten)]
     Admin(admin::Verb),
 }
@@ -85,6 +88,7 @@ fn work(cli: Cli) -> anyhow::Result<()> {
         match cli.verb {
             Verb::Demo { .. } => Ok(()),
             Verb::Serve => app::serve(config).await,
+            Verb::Upkeep(verb) => upkeep::run(config, verb).await,
             Verb::Admin(verb) => admin::run(config, verb).await,
         }
     })

@@ -4,7 +4,7 @@ use super::content::new_blob;
 use super::login::Identity;
 use super::mailbox::Mailboxes;
 use super::snapshot::View;
-use super::spool::Spooled;
+use super::spool::{SpoolRoom, Spooled};
 use super::{Base, Refusal, Result};
 use crate::model::flags::{FlagChange, Flags, Keyword, SystemFlags};
 use crate::model::ids::{AccountId, BlobId, EmailId, MailboxId, ModSeq, ThreadId, Uid};
@@ -109,6 +109,7 @@ pub struct Appended {
 pub struct Messages {
     base: Base,
     mailboxes: Mailboxes,
+    room: SpoolRoom,
 }
 
 /// Rows in ascending UID order, a batch at a time.
@@ -175,8 +176,8 @@ impl Reading {
 }
 
 impl Messages {
-    pub(crate) fn new(base: Base, mailboxes: Mailboxes) -> Self {
-        Self { base, mailboxes }
+    pub(crate) fn new(base: Base, mailboxes: Mailboxes, room: SpoolRoom) -> Self {
+        Self { base, mailboxes, room }
     }
 
     /// Reads rows of a view's mailbox.
@@ -246,8 +247,11 @@ impl Messages {
     /// Copies messages to another mailbox (or the same).
     ///
     /// # Errors
-    /// [`Refusal::NotFound`]: no such target; [`Refusal::OverQuota`].
+    /// [`Refusal::NotFound`]: no such target; [`Refusal::OverQuota`]; [`Refusal::Full`].
     pub async fn copy(&self, who: &Identity, view: &View, uids: &UidSet, to: &MailboxPath) -> Result<Copied> {
+        if self.room.is_full() {
+            return Err(Refusal::Full);
+        }
         let target = self.mailboxes.find(who, to).await?;
         let (octets, _) = self.base.store.message_usage(view.mailbox(), uids).await?;
         self.check_room(who, octets).await?;

@@ -7,6 +7,8 @@ pub mod content;
 pub mod delivery;
 pub mod directory;
 pub mod dsn;
+pub mod fsck;
+pub mod housekeeping;
 pub mod login;
 pub mod mailbox;
 pub mod message;
@@ -14,6 +16,7 @@ pub mod message;
 pub mod password;
 
 pub mod queue;
+pub mod rotate;
 pub mod seal;
 pub mod search;
 
@@ -108,6 +111,9 @@ pub struct Services {
     pub delivery: delivery::Delivery,
     pub submission: submission::Submission,
     pub queue: queue::Queue,
+    pub housekeeping: housekeeping::Housekeeping,
+    pub fsck: fsck::Fsck,
+    pub rotation: rotate::Rotation,
     pub settings: settings::Settings,
     pub spool: spool::SpoolRoom,
     pub clock: Clock,
@@ -148,8 +154,8 @@ impl Services {
         let hasher = password::Hasher::new()?;
         let directory = directory::Directory::new(base.clone());
         let mailboxes = mailbox::Mailboxes::new(base.clone());
-        let messages = message::Messages::new(base.clone(), mailboxes.clone());
         let spool = spool::SpoolRoom::new(settings.clone(), settings.number("delivery.budget"));
+        let messages = message::Messages::new(base.clone(), mailboxes.clone(), spool.clone());
         Ok(Self {
             login: login::Login::new(base.clone(), hasher.clone(), exempt),
             accounts: account::Accounts::new(base.clone(), hasher),
@@ -159,6 +165,9 @@ impl Services {
             mailboxes,
             delivery: delivery::Delivery::new(base.clone()),
             submission: submission::Submission::new(base.clone(), directory.clone(), hostname.clone()),
+            housekeeping: housekeeping::Housekeeping::new(base.clone()),
+            fsck: fsck::Fsck::new(base.clone(), spool.clone()),
+            rotation: rotate::Rotation::new(base.clone()),
             queue: queue::Queue::new(base, directory.clone(), spool.clone(), hostname),
             directory,
             spool,

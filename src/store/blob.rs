@@ -48,6 +48,17 @@ sql! {
         ), chunks AS (DELETE FROM blob_chunk USING gone WHERE blob_chunk.blob = gone.id),
         contents AS (DELETE FROM content USING gone WHERE content.blob = gone.id)
         SELECT count(*) FROM gone";
+    CONTENT_PUT = "
+        INSERT INTO content (blob, version, attachment, sent_at, parts, envelope, envelope_utf8, body, bodystructure,
+            subject, subject_base, from_key, to_key, cc_key, from_display, to_display, message_id, refs, list_id, preview)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+        ON CONFLICT (blob) DO UPDATE SET version = EXCLUDED.version, attachment = EXCLUDED.attachment,
+            sent_at = EXCLUDED.sent_at, parts = EXCLUDED.parts, envelope = EXCLUDED.envelope,
+            envelope_utf8 = EXCLUDED.envelope_utf8, body = EXCLUDED.body, bodystructure = EXCLUDED.bodystructure,
+            subject = EXCLUDED.subject, subject_base = EXCLUDED.subject_base, from_key = EXCLUDED.from_key,
+            to_key = EXCLUDED.to_key, cc_key = EXCLUDED.cc_key, from_display = EXCLUDED.from_display,
+            to_display = EXCLUDED.to_display, message_id = EXCLUDED.message_id, refs = EXCLUDED.refs,
+            list_id = EXCLUDED.list_id, preview = EXCLUDED.preview";
 }
 
 /// A message ready to be stored: compressed outside the transaction.
@@ -133,6 +144,34 @@ impl Tx {
             .fetch_one(self.conn())
             .await?;
         Ok(id)
+    }
+
+    /// Writes a blob's content row, or replaces it.
+    pub async fn content_put(&mut self, blob: BlobId, c: &ContentRow) -> Result<()> {
+        sqlx::query(CONTENT_PUT)
+            .bind(blob)
+            .bind(c.version)
+            .bind(c.attachment)
+            .bind(c.sent_at)
+            .bind(&c.parts)
+            .bind(&c.envelope)
+            .bind(&c.envelope_utf8)
+            .bind(&c.body)
+            .bind(&c.bodystructure)
+            .bind(&c.subject)
+            .bind(&c.subject_base)
+            .bind(&c.from_key)
+            .bind(&c.to_key)
+            .bind(&c.cc_key)
+            .bind(&c.from_display)
+            .bind(&c.to_display)
+            .bind(&c.message_id)
+            .bind(&c.references)
+            .bind(&c.list_id)
+            .bind(&c.preview)
+            .execute(self.conn())
+            .await?;
+        Ok(())
     }
 
     /// Removes up to `limit` blobs that nothing points to and nothing touched for `idle`; answers how many went and the

@@ -28,7 +28,7 @@ sql! {
     /// The main password and its verifiers; app passwords stay.
     CREDENTIAL_REMOVE_MAIN = "DELETE FROM credential WHERE account = $1 AND kind IN (1, 2, 3) AND app IS NULL";
     CREDENTIAL_USED = "UPDATE credential SET last_used_at = $2 WHERE id = $1";
-    CREDENTIAL_PAGE = "SELECT id, sealed FROM credential WHERE id > $1 ORDER BY id LIMIT 500 FOR UPDATE";
+    CREDENTIAL_PAGE = "SELECT id, kind, sealed FROM credential WHERE id > $1 ORDER BY id LIMIT 500 FOR UPDATE";
     CREDENTIAL_RESEAL = "UPDATE credential SET sealed = $2 WHERE id = $1";
     SEAL_KEYS = "SELECT id, proof FROM seal_key ORDER BY created_at";
     SEAL_KEY_ADD = "INSERT INTO seal_key (id, proof, created_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
@@ -223,8 +223,8 @@ impl Tx {
         Ok(())
     }
 
-    /// Up to 500 sealed values after `above`, locked, for a change of keys.
-    pub async fn credential_page(&mut self, above: i64) -> Result<Vec<(i64, Vec<u8>)>> {
+    /// Up to 500 credentials (id, kind, sealed value) after `above`, locked, for a change of keys.
+    pub async fn credential_page(&mut self, above: i64) -> Result<Vec<(i64, i16, Vec<u8>)>> {
         Ok(sqlx::query_as(CREDENTIAL_PAGE).bind(above).fetch_all(self.conn()).await?)
     }
 

@@ -21,6 +21,7 @@ pub mod postgres;
 pub mod queue;
 pub mod setting;
 pub mod subscription;
+pub mod upkeep;
 
 pub use error::StoreError;
 
@@ -196,6 +197,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         queue::STATEMENTS,
         setting::STATEMENTS,
         subscription::STATEMENTS,
+        upkeep::STATEMENTS,
     ]
     .into_iter()
     .flatten()

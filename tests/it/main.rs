@@ -13,3 +13,4 @@ mod roundtrip;
 mod service;
 mod smtp;
 mod store;
+mod upkeep;

@@ -57,6 +57,11 @@ impl House {
         self.database.store()
     }
 
+    /// Changes what is stored behind the services' back.
+    pub async fn damage(&self, sql: &str) {
+        self.database.execute(sql).await;
+    }
+
     /// Cuts every connection and lets none in.
     pub async fn database_away(&self) {
         self.database.close().await;

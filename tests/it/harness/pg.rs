@@ -53,6 +53,11 @@ impl Database {
         .await;
     }
 
+    /// Runs a statement as the superuser: for damage that no service would do.
+    pub async fn execute(&self, sql: &str) {
+        run(&cluster_dir(), &self.name, sql.to_owned()).await;
+    }
+
     /// Lets connections in again.
     pub async fn reopen(&self) {
         run(&cluster_dir(), "postgres", format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name)).await;

@@ -1,5 +1,7 @@
 //! Puts the house together: configuration → store → services → doors, and takes it apart in the opposite order.
 
+pub mod status;
+
 use crate::config::{Config, Database, ListenAddress};
 use crate::front::imap;
 use crate::front::smtp::{self, Kind};
@@ -15,7 +17,7 @@ use crate::store::{self, Store, migrate, parse_url};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -84,6 +86,9 @@ impl House {
         background.push(tokio::spawn(follow_settings(services.clone(), stop.clone())));
         let watchers = services.watchers.clone();
         background.push(tokio::spawn(async move { watchers.run().await }));
+        if server.is_some() {
+            background.push(tokio::spawn(watch_disk(services.clone(), config.data_dir.clone())));
+        }
         let supervises = server.as_ref().is_none_or(PrivatePostgres::is_supervisor);
         let postgres = server.map(|mut server| {
             let stop = stop.clone();
@@ -111,6 +116,46 @@ impl House {
             && let Ok(server) = server.await
         {
             server.stop().await;
+        }
+    }
+}
+
+/// Tells the services when free space goes below the reserve, before PostgreSQL's WAL finds out.
+async fn watch_disk(services: Services, directory: PathBuf) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tick.tick().await;
+        let Ok(disk) = nix::sys::statvfs::statvfs(&directory) else { continue };
+        // What only root may use is no room for PostgreSQL. The widths differ between platforms.
+        #[allow(clippy::unnecessary_cast)]
+        let octets = |blocks| blocks as u64 * disk.fragment_size() as u64;
+        let (free, size) = (octets(disk.blocks_available()), octets(disk.blocks()));
+        let reserve = services.settings.number("disk.reserve").min(size / 20);
+        let was = services.spool.is_full();
+        // A tenth more before it opens again, so that it does not flap.
+        let full = free < if was { reserve + reserve / 10 } else { reserve };
+        if full != was {
+            services.spool.set_full(full);
+            let free = free / (1 << 20);
+            if full {
+                tracing::error!("only {free} MiB are free: mail is deferred until there is more");
+            } else {
+                tracing::info!("{free} MiB are free: mail is taken again");
+            }
+        }
+    }
+}
+
+/// Sweeps and forgets, every quarter of an hour.
+async fn keep_house(services: Services, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(900)) => {}
+        }
+        match services.housekeeping.round().await {
+            Ok(round) => tracing::debug!(?round, "housekeeping"),
+            Err(error) => tracing::warn!(%error, "housekeeping goes on later"),
         }
     }
 }
@@ -174,6 +219,7 @@ pub async fn serve_prepared(
     let gate = Gate::new(Limits { exempt: config.exempt.clone(), ..Limits::default() }, config.proxies.clone());
     let listening = doors.open(&gate, &config, &tls, &house.services)?;
     let relay = start_relay(&config, &house)?;
+    tokio::spawn(keep_house(house.services.clone(), house.stop.clone()));
     let file = config.data_dir.join("ready.json");
     write_ready(&file, &listening)?;
     ready(&listening);
