@@ -6,6 +6,7 @@ mod harness;
 mod imap;
 mod layering;
 mod mailbox;
+mod packaging;
 mod peers;
 mod postgres;
 mod relay;
