@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that they link once.
 
 mod cli;
+mod crash;
 mod demo;
 mod harness;
 mod imap;
@@ -14,4 +15,5 @@ mod roundtrip;
 mod service;
 mod smtp;
 mod store;
+mod stress;
 mod upkeep;

@@ -4,4 +4,5 @@ pub mod appliance;
 pub mod dial;
 pub mod house;
 pub mod pg;
+pub mod soak;
 pub mod transcript;
