@@ -11,14 +11,28 @@
 //! | [`net`], [`store`] | sockets and TLS · the only SQL | model |
 //! | [`service`] | what the house does, whoever asks; rights, quotas, rules | store, mime, sasl, model |
 //! | [`front`], [`relay`] | the doors · mail going out | service, wire, net, sasl, mime, model |
-//! | [`cli`], [`app`] | argv → verbs · puts the house together | all |
+//! | [`config`] | the file and the environment, checked; hands each room its own options | model |
+//! | [`app`] | puts the house together, in the order of start and of shutdown; root is given up after the ports are bound | all |
+//! | [`cli`] | argv → verbs: serve, demo, the admin's verbs on the same services | app, config, service, model |
 //!
 //! `tests/it/layering.rs` reads the sources and fails on anything else.
 //!
 //! # Start reading here
 //!
-//! The walk of a message: [`net`] takes the socket, `front/smtp/session` reads, `wire/smtp` decodes,
-//! `service/delivery` files it in one `store` transaction, `store/hub` tells, `front/imap/session` writes `* 24 EXISTS`.
+//! A message comes in: `net/listener` takes the socket, `front/smtp/session` reads, `wire/smtp` decodes,
+//! `service/delivery` files it in one `store` transaction, `store/hub` tells, `service/watch` wakes who waits,
+//! `front/imap/cmd/idle` asks `service/mailbox` to bring its `View` up to date and writes `* 24 EXISTS`.
+//!
+//! A message goes out: `service/submission` files what is local and queues the rest in one transaction, `relay/worker`
+//! claims what is due, `relay/session` hands it over, `service/queue` writes what came of it together with the report to
+//! its sender (`service/dsn`).
+//!
+//! # Where this differs from the first plan
+//!
+//! - What every line-based door does alike to sign somebody in is `front/sign_in`, beside the doors.
+//! - `* 1 FETCH` after a body read without PEEK has the new flags in the same response: clients take the first one.
+//! - IMAP takes any octets but NUL in APPEND (a BODY[] literal could not carry it back); SMTP refuses a bare CR or LF too.
+//! - A selected mailbox that is removed ends the session with BYE: every client knows what to do then.
 
 pub mod app;
 pub mod cli;

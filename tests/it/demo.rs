@@ -74,6 +74,9 @@ fn the_second_start_keeps_everything_and_fresh_starts_over() {
     // Beside a running demo nothing is thrown away.
     let refused = command(&directory, &["--fresh"]).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(refused.status.code(), Some(1), "{}", String::from_utf8_lossy(&refused.stderr));
+    let config = std::fs::read_to_string(directory.join("mailstead.toml")).unwrap();
+    assert_eq!(command(&directory, &[]).stderr(Stdio::null()).status().unwrap().code(), Some(1), "a second demo");
+    assert_eq!(std::fs::read_to_string(directory.join("mailstead.toml")).unwrap(), config);
     assert!(terminate(child));
     assert!(!directory.join("ready.json").exists());
     let (child, ready) = start(&directory, &[]);
@@ -89,6 +92,10 @@ fn the_second_start_keeps_everything_and_fresh_starts_over() {
         assert_eq!(refused.code(), Some(1));
     }
     assert!(folder.path().join("letter.txt").exists());
+    // Not even beside something that is called as a demo's book is.
+    std::fs::copy(directory.join("demo.json"), folder.path().join("demo.json")).unwrap();
+    let refused = command(folder.path(), &["--fresh"]).stderr(Stdio::null()).status().unwrap();
+    assert!(refused.code() == Some(1) && folder.path().join("letter.txt").exists());
 }
 
 #[test]

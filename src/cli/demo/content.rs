@@ -291,6 +291,40 @@ mod tests {
     use crate::mime::structure::parse;
     use std::collections::HashSet;
 
+    /// What a reader of mail must cope with is there.
+    #[test]
+    fn every_shape_is_there() {
+        let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let all: Vec<Vec<u8>> = messages(now).into_iter().map(|m| m.bytes).collect();
+        let some = |what: &dyn Fn(&[u8]) -> bool| all.iter().any(|bytes| what(bytes));
+        let has = |part: &str| some(&|bytes: &[u8]| String::from_utf8_lossy(bytes).contains(part));
+        for part in [
+            "charset=\"koi8-r\"",
+            "charset=\"iso-2022-jp\"",
+            "format=flowed",
+            "multipart/related",
+            "multipart/signed",
+            "multipart/report",
+            "message/rfc822",
+            "text/calendar",
+            "filename*=UTF-8''",
+            "filename*0=",
+            "List-Id: ",
+            "🥕",
+            "x-klingon",
+            "undisclosed-recipients:;",
+        ] {
+            assert!(has(part), "{part}");
+        }
+        assert!(some(&|b| !b.ends_with(b"\r\n")), "one without a last line end");
+        assert!(some(&|b| b.split(|c| *c == b'\n').any(|line| line.len() > 5000)), "one very long line");
+        assert!(some(&|b| !b[..crate::mime::header::end_of_header(b)].is_ascii()), "a raw header");
+        assert!(
+            some(&|b| !b.windows(6).any(|w| w == b"\nDate:" || w == b"\ndate:") && !b.starts_with(b"Date:")),
+            "no Date"
+        );
+    }
+
     #[test]
     fn the_boxes_are_full_and_the_same_each_time() {
         let now = DateTime::from_timestamp(1_800_000_000, 0).unwrap();

@@ -4,7 +4,7 @@ pub mod content;
 mod people;
 mod shapes;
 
-use crate::app::{self, House, Listening};
+use crate::app::{self, Listening};
 use crate::config::Config;
 use crate::model::address::{Address, Domain};
 use crate::model::flags::{Flags, Keyword, SystemFlags};
@@ -16,13 +16,13 @@ use crate::service::message::Append;
 use crate::service::{Refusal, Services};
 use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
+use nix::fcntl::{Flock, FlockArg};
 use people::{ALIASES, DOMAIN, PEOPLE};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// Doors and the ports they have where those are free.
 const DOORS: [(&str, u16); 6] =
@@ -44,8 +44,13 @@ pub(super) async fn run(data: Option<&Path>, fresh: bool) -> Result<()> {
     }
     std::fs::create_dir_all(&directory).with_context(|| directory.display().to_string())?;
     if !is_ours(&directory)? {
-        bail!("{} is not empty and no demo: name another folder with --data", directory.display());
+        bail!(
+            "{} is not empty and no demo, or holds something else too: name another folder with --data",
+            directory.display()
+        );
     }
+    // Before anything is written: a running demo keeps its files.
+    drop(take_lock(&directory)?);
     let book = Book::open(&directory)?;
     write_config(&directory)?;
     let config = Config::load(None, Some(&directory))?;
@@ -74,36 +79,87 @@ fn default_directory() -> Result<PathBuf> {
     Ok(PathBuf::from(home).join(".local/share/mailstead-demo"))
 }
 
-/// A folder that the demo may use: its own, or an empty one.
+/// What a demo makes in its folder; nothing else is ever removed. The book is last: while it is there, the folder is known
+/// as a demo's.
+const OURS: [&str; 11] = [
+    "ready.json",
+    "ready.draft",
+    "mailstead.toml",
+    FILLED,
+    "secret.key",
+    "secret.draft",
+    "tls",
+    "postgres",
+    "lock",
+    "demo.json.draft",
+    "demo.json",
+];
+
+/// A folder that the demo may use: an empty one, or one with a demo's book and nothing foreign.
 fn is_ours(directory: &Path) -> Result<bool> {
-    let empty = std::fs::read_dir(directory).with_context(|| directory.display().to_string())?.next().is_none();
-    Ok(empty || ["demo.json", "demo.json.draft"].iter().any(|name| directory.join(name).exists()))
+    let entries = std::fs::read_dir(directory).with_context(|| directory.display().to_string())?;
+    let names: Vec<_> = entries.flatten().map(|entry| entry.file_name()).collect();
+    let book = || {
+        let text = std::fs::read_to_string(directory.join("demo.json")).unwrap_or_default();
+        Book::read(&text).is_some()
+    };
+    // Of a first start that was cut off before it had a book.
+    let only_draft = names.iter().all(|name| name == "demo.json.draft" || name == "lock");
+    Ok(only_draft || (book() && names.iter().all(|name| OURS.iter().any(|ours| name == ours))))
+}
+
+/// Nobody else starts or runs a demo in `directory` while this is held.
+fn take_lock(directory: &Path) -> Result<Flock<std::fs::File>> {
+    let path = directory.join("lock");
+    let mut options = std::fs::OpenOptions::new();
+    let file =
+        options.create(true).truncate(false).write(true).open(&path).with_context(|| path.display().to_string())?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock)
+        .map_err(|_| anyhow::anyhow!("a demo runs in {}: stop it first", directory.display()))
 }
 
 /// Removes the demo in `directory`, and nothing that is no demo.
 async fn start_over(directory: &Path) -> Result<()> {
-    if !directory.exists() {
+    if !directory.exists() || std::fs::read_dir(directory)?.next().is_none() {
         return Ok(());
     }
     if !is_ours(directory)? {
-        bail!("{} is no demo: it stays as it is", directory.display());
+        bail!("{} is no demo, or holds something else too: it stays as it is", directory.display());
     }
-    if directory.join("postgres").exists() {
-        // Takes the lock, so that a running demo is not pulled away under its members, and stops what a crash left.
-        let config = Config::load(None, Some(directory))?;
-        let house = House::open(&config, Duration::from_secs(2)).await?;
-        let alone = house.is_alone();
-        house.close().await;
-        if !alone {
-            bail!("a demo runs in {}: stop it first", directory.display());
+    let _lock = take_lock(directory)?;
+    stop_postgres(directory).await?;
+    for name in OURS {
+        let path = directory.join(name);
+        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        match removed {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| path.display().to_string());
+            }
+            _ => {}
         }
     }
-    for entry in std::fs::read_dir(directory).with_context(|| directory.display().to_string())? {
-        let path = entry?.path();
-        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
-        removed.with_context(|| path.display().to_string())?;
-    }
     Ok(())
+}
+
+/// Ends a PostgreSQL that a crash left behind.
+async fn stop_postgres(directory: &Path) -> Result<()> {
+    let file = directory.join("postgres/data/postmaster.pid");
+    let Some(pid) = std::fs::read_to_string(file).ok().and_then(|text| text.lines().next()?.parse().ok()) else {
+        return Ok(());
+    };
+    let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    if comm.trim() != "postgres" {
+        return Ok(());
+    }
+    let pid = nix::unistd::Pid::from_raw(pid);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGQUIT).context("PostgreSQL")?;
+    for _ in 0..200 {
+        if nix::sys::signal::kill(pid, None).is_err() {
+            return Ok(());
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    bail!("PostgreSQL (process {pid}) does not end")
 }
 
 /// Writes DIR/mailstead.toml, so that the admin's verbs find the demo too; a port in use is replaced by a free one.

@@ -133,7 +133,9 @@ fn odd() -> Vec<String> {
         "Subject: dashes\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=\"utf-7\"\r\n\r\nHi Mom +Jjo--!\r\n".into(),
         "Subject: folded\r\n very\r\n\tmuch\r\n indeed\r\n\r\nYes.\r\n".into(),
         format!("Subject: long lines\r\n\r\n{}\r\n", "All work and no rain. ".repeat(45)),
-        "Subject: no line end at the end\r\n\r\nThe last line has none.\r\n".into(),
+        "Subject: no line end at the end\r\n\r\nThe last line has none.".into(),
+        "Subject: grüße ohne Kodierung\r\n\r\nA header in raw UTF-8 (RFC 6532).\r\n".into(),
+        format!("Subject: one very long line\r\n\r\n{}\r\n", "No device that writes such lines has read RFC 5322. ".repeat(200)),
     ]
 }
 
