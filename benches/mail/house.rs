@@ -107,7 +107,7 @@ fn passable(path: &Path) -> bool {
 fn spawn(directory: &Path) -> (Child, serde_json::Value, Duration) {
     let began = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailstead"));
-    let child =
+    let mut child =
         command.arg("--data").arg(directory).arg("serve").env("MAILSTEAD_LOG", "error").spawn().expect("program");
     loop {
         let text = std::fs::read_to_string(directory.join("ready.json")).unwrap_or_default();

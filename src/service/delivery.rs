@@ -3,14 +3,15 @@
 //! The copies of one message are committed together; what leaves the house is queued in that same transaction (I11).
 
 use super::content::new_blob;
-use super::directory::Recipient;
+use super::directory::{Directory, Recipient};
+use super::dsn::{Delivered, delivered};
+use super::queue::of_report;
 use super::{Base, Refusal, Result};
 use crate::model::address::Address;
 use crate::model::dsn::{BodyKind, DsnRequest, Ret};
 use crate::model::flags::SystemFlags;
 use crate::service::spool::Spooled;
 use crate::store::append::{Job, NewMessage};
-use crate::store::blob::NewBlob;
 use crate::store::queue::{NewQueued, NewRecipient};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -48,11 +49,13 @@ pub enum Answers {
 #[derive(Clone)]
 pub struct Delivery {
     base: Base,
+    directory: Directory,
+    hostname: String,
 }
 
 impl Delivery {
-    pub(crate) fn new(base: Base) -> Self {
-        Self { base }
+    pub(crate) fn new(base: Base, directory: Directory, hostname: String) -> Self {
+        Self { base, directory, hostname }
     }
 
     /// Delivers to every recipient in one transaction; `Ok` means committed. One result for each, in order: those over
@@ -84,7 +87,8 @@ impl Delivery {
 
     async fn commit(&self, incoming: Incoming, taken: &[bool]) -> Result<()> {
         let Incoming { sender, recipients, message, received, dsn, ret, envid, smtputf8, body, answers: _ } = incoming;
-        let blob = new_blob(Arc::new(message)).await?;
+        let message = Arc::new(message);
+        let blob = new_blob(message.clone()).await?;
         let now = self.base.clock.now();
         let mut job = Job { blobs: vec![blob.clone()], messages: Vec::new(), now };
         let mut outgoing = Vec::new();
@@ -108,41 +112,49 @@ impl Delivery {
             let asked = dsn.get(n).cloned().unwrap_or_default();
             outgoing.extend(recipient.remotes.iter().map(|to| forward(to, &recipient.address, &asked, &received)));
         }
-        if outgoing.is_empty() {
+        let local = |n: &usize| taken[*n] && !recipients[*n].locals.is_empty();
+        let asked = (0..recipients.len()).filter(local).filter_map(|n| Some((&recipients[n].address, dsn.get(n)?)));
+        let report = Delivered {
+            sender: sender.as_ref(),
+            envid: envid.as_deref(),
+            ret,
+            body,
+            recipients: asked.collect(),
+            original: message.bytes(),
+        };
+        let report = delivered(&self.base, &self.directory, &self.hostname, report).await?.join(&mut job);
+        if outgoing.is_empty() && report.is_none() {
             if !job.messages.is_empty() {
                 self.base.store.messages_add(job).await?;
             }
             return Ok(());
         }
+        let expires_at = now + self.base.settings.duration("queue.expiry");
         let sender = sender.map_or_else(String::new, |s| s.to_string());
-        self.commit_with_queue(&job, &blob, |blob_id| NewQueued {
-            blob: blob_id,
-            account: None,
-            sender: &sender,
-            envid: envid.as_deref(),
-            ret: ret.map(Ret::number),
-            body: body.number(),
-            smtputf8,
-            size: blob.size,
-            hold_until: None,
-            expires_at: now + self.base.settings.duration("queue.expiry"),
-            recipients: outgoing.clone(),
-        })
-        .await
-    }
-
-    async fn commit_with_queue<'a>(
-        &self,
-        job: &Job,
-        blob: &NewBlob,
-        queued: impl FnOnce(crate::model::ids::BlobId) -> NewQueued<'a>,
-    ) -> Result<()> {
         let mut tx = self.base.store.begin().await?;
         if !job.messages.is_empty() {
-            tx.messages_add(&self.base.store, job).await?;
+            tx.messages_add(&self.base.store, &job).await?;
         }
-        let id = tx.blob_add(blob, job.now).await?;
-        tx.queue_add(&queued(id), job.now).await?;
+        if !outgoing.is_empty() {
+            let new = NewQueued {
+                blob: tx.blob_add(&blob, now).await?,
+                account: None,
+                sender: &sender,
+                envid: envid.as_deref(),
+                ret: ret.map(Ret::number),
+                body: body.number(),
+                smtputf8,
+                size: blob.size,
+                hold_until: None,
+                expires_at,
+                recipients: outgoing,
+            };
+            tx.queue_add(&new, now).await?;
+        }
+        if let Some((report, address, domain)) = report {
+            let id = tx.blob_add(&report, now).await?;
+            tx.queue_add(&of_report(id, report.size, (address, domain), expires_at), now).await?;
+        }
         Ok(tx.commit().await?)
     }
 }

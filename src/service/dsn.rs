@@ -240,6 +240,77 @@ pub(super) async fn post(
     }
 }
 
+/// What a door knows of a message whose local copies are about to be committed.
+pub(super) struct Delivered<'a> {
+    pub sender: Option<&'a Address>,
+    pub envid: Option<&'a str>,
+    pub ret: Option<Ret>,
+    pub body: BodyKind,
+    /// Local recipients: as asked for, ORCPT, and what the sender wants to hear.
+    pub recipients: Vec<(&'a Address, &'a crate::model::dsn::DsnRequest)>,
+    pub original: &'a [u8],
+}
+
+/// The report to a sender who asked for success (RFC 3461 §4.1), to be committed with the copies it tells of.
+pub(super) async fn delivered(
+    base: &Base,
+    directory: &super::directory::Directory,
+    hostname: &str,
+    message: Delivered<'_>,
+) -> Result<Post> {
+    let Some(to) = message.sender else { return Ok(Post::Nowhere) };
+    let asked = message.recipients.iter().filter(|(_, asked)| Action::Delivered.wanted(asked.notify));
+    let recipients: Vec<Reported> = asked
+        .map(|(address, asked)| Reported {
+            address: address.to_string(),
+            orcpt: asked.orcpt.clone(),
+            status: "2.0.0".into(),
+            words: String::new(),
+            remote: None,
+        })
+        .collect();
+    if recipients.is_empty() {
+        return Ok(Post::Nowhere);
+    }
+    let now = base.clock.now();
+    let report = Report {
+        action: Action::Delivered,
+        to,
+        hostname,
+        envid: message.envid,
+        ret: message.ret,
+        body: message.body,
+        arrived: now,
+        now,
+        until: now,
+        recipients: &recipients,
+        original: message.original,
+    };
+    post(base, directory, to, &report.compose()?).await
+}
+
+impl Post {
+    /// Puts a local report among the messages of `job`; answers one that is to be queued.
+    pub(super) fn join(
+        self,
+        job: &mut crate::store::append::Job,
+    ) -> Option<(std::sync::Arc<crate::store::blob::NewBlob>, String, String)> {
+        match self {
+            Self::Nowhere => None,
+            Self::Remote(blob, address, domain) => Some((blob, address, domain)),
+            Self::Local(report) => {
+                let first = job.blobs.len();
+                job.blobs.extend(report.blobs);
+                job.messages.extend(report.messages.into_iter().map(|mut message| {
+                    message.blob += first;
+                    message
+                }));
+                None
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -163,7 +163,7 @@ impl Services {
             watchers: watch::Watchers::new(store.clone()),
             messages,
             mailboxes,
-            delivery: delivery::Delivery::new(base.clone()),
+            delivery: delivery::Delivery::new(base.clone(), directory.clone(), hostname.clone()),
             submission: submission::Submission::new(base.clone(), directory.clone(), hostname.clone()),
             housekeeping: housekeeping::Housekeeping::new(base.clone()),
             fsck: fsck::Fsck::new(base.clone(), spool.clone()),

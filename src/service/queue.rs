@@ -364,7 +364,7 @@ fn reported(due: &Due, fate: &Fate) -> Reported {
 }
 
 /// A report in the queue: from nobody, so that it is never answered by another.
-fn of_report(
+pub(super) fn of_report(
     blob: BlobId,
     size: u64,
     (address, domain): (String, String),

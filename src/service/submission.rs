@@ -3,7 +3,9 @@
 use super::content::new_blob;
 use super::delivery::trace;
 use super::directory::{Directory, Resolved};
+use super::dsn::{Delivered, delivered};
 use super::login::Identity;
+use super::queue::of_report;
 use super::spool::{Spooled, hash_of};
 use super::{Base, Refusal, Result};
 use crate::mime::submission::{from_addresses, prepare};
@@ -87,12 +89,15 @@ impl Submission {
             Arc::new(crate::store::blob::NewBlob::new(hash_of(&prepared), &prepared, content)?)
         };
         let mut job = Job { blobs: vec![blob.clone()], messages: Vec::new(), now };
-        let (mut remotes, mut filed) = (Vec::new(), HashSet::new());
-        for (to, asked) in &outgoing.recipients {
+        let (mut remotes, mut locals, mut filed) = (Vec::new(), Vec::new(), HashSet::new());
+        for (n, (to, asked)) in outgoing.recipients.iter().enumerate() {
             let resolved = self.directory.resolve(to).await?;
             match resolved {
                 Resolved::NotOurs => remotes.push(queued(to, to, asked, &outgoing.received)),
                 Resolved::Deliver(recipient) => {
+                    if !recipient.locals.is_empty() {
+                        locals.push(n);
+                    }
                     let prefix = trace(outgoing.sender.as_ref(), to, &outgoing.received);
                     for local in recipient.locals.iter().filter(|local| filed.insert(local.inbox)) {
                         job.messages.push(NewMessage {
@@ -113,13 +118,30 @@ impl Submission {
                 Resolved::OverQuota { .. } => return Err(Refusal::OverQuota),
             }
         }
-        if remotes.is_empty() {
+        let report = Delivered {
+            sender: outgoing.sender.as_ref(),
+            envid: outgoing.envid.as_deref(),
+            ret: outgoing.ret,
+            body: outgoing.body,
+            recipients: locals.iter().map(|n| (&outgoing.recipients[*n].0, &outgoing.recipients[*n].1)).collect(),
+            original: &prepared,
+        };
+        let report = delivered(&self.base, &self.directory, &self.hostname, report).await?.join(&mut job);
+        if remotes.is_empty() && report.is_none() {
             self.base.store.messages_add(job).await?;
             return Ok(());
         }
+        let expires_at = now + self.base.settings.duration("queue.expiry");
         let mut tx = self.base.store.begin().await?;
         if !job.messages.is_empty() {
             tx.messages_add(&self.base.store, &job).await?;
+        }
+        if let Some((report, address, domain)) = report {
+            let id = tx.blob_add(&report, now).await?;
+            tx.queue_add(&of_report(id, report.size, (address, domain), expires_at), now).await?;
+        }
+        if remotes.is_empty() {
+            return Ok(tx.commit().await?);
         }
         let blob_id = tx.blob_add(&blob, now).await?;
         let sender = outgoing.sender.as_ref().map_or_else(String::new, Address::to_string);
@@ -133,7 +155,7 @@ impl Submission {
             smtputf8: outgoing.smtputf8,
             size: blob.size,
             hold_until: None,
-            expires_at: now + self.base.settings.duration("queue.expiry"),
+            expires_at,
             recipients: remotes,
         };
         tx.queue_add(&new, now).await?;

@@ -315,6 +315,25 @@ async fn success_is_told_where_the_next_server_would_not() {
     }
 }
 
+/// RFC 3461 §4.1: who asks for success hears of local deliveries too, and nobody else does.
+#[tokio::test]
+async fn success_is_told_of_local_deliveries() {
+    let scene = Scene::new().await;
+    scene.house.member("bob", "correct horse").await;
+    scene.send(&[("bob@example.test", Notify::SUCCESS), ("ann@example.test", ASKED_NOTHING)], "hi\r\n").await;
+    let inbox = scene.inbox().await;
+    assert_eq!(inbox.len(), 2, "her copy and the report");
+    let report = inbox.iter().find(|m| m.contains("report-type=delivery-status")).unwrap();
+    for part in
+        ["Action: delivered\r\nStatus: 2.0.0\r\n", "rfc822; bob@example.test\r\n", "Original-Envelope-Id: E42\r\n"]
+    {
+        assert!(report.contains(part), "{part}\n{report}");
+    }
+    assert!(!report.contains("Final-Recipient: rfc822; ann@"));
+    scene.send_from(None, &[("bob@example.test", Notify::SUCCESS)], "hi\r\n").await;
+    assert_eq!(scene.inbox().await.len(), 2);
+}
+
 #[tokio::test]
 async fn a_null_sender_hears_nothing() {
     let scene = Scene::new().await;
