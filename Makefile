@@ -19,7 +19,7 @@ lint:
 # What we claim to be fast, measured.
 bench:
 	@.ci/install run
-	cargo bench
+	cargo bench --bench mail
 
 # The long forms of the stress and crash tests.
 soak:

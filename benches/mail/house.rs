@@ -107,18 +107,18 @@ fn passable(path: &Path) -> bool {
 fn spawn(directory: &Path) -> (Child, serde_json::Value, Duration) {
     let began = Instant::now();
     let mut command = Command::new(env!("CARGO_BIN_EXE_mailstead"));
-    let mut child =
-        command.arg("--data").arg(directory).arg("serve").env("MAILSTEAD_LOG", "error").spawn().expect("program");
+    command.arg("--data").arg(directory).arg("serve").env("MAILSTEAD_LOG", "error");
+    let child = command.spawn().expect("program");
+    (child, wait_ready(directory, began), began.elapsed())
+}
+
+fn wait_ready(directory: &Path, began: Instant) -> serde_json::Value {
     loop {
         let text = std::fs::read_to_string(directory.join("ready.json")).unwrap_or_default();
         if let Ok(ready) = serde_json::from_str(&text) {
-            return (child, ready, began.elapsed());
+            return ready;
         }
-        if began.elapsed() > Duration::from_secs(60) {
-            child.kill().expect("kill");
-            child.wait().expect("end");
-            panic!("not ready");
-        }
+        assert!(began.elapsed() < Duration::from_secs(60), "not ready");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -56,6 +56,10 @@ fn message(n: u64, octets: usize) -> Vec<u8> {
         column = if column > 70 { 0 } else { column };
     }
     out.truncate(octets.saturating_sub(2));
+    if out.ends_with('\r') {
+        out.pop();
+        out.push('x');
+    }
     (out.replace("\r\n.", "\r\n,") + "\r\n").into_bytes()
 }
 
