@@ -6,6 +6,7 @@ use mailstead::model::address::{Address, Domain};
 use mailstead::model::secret::Secret;
 use mailstead::service::Services;
 use mailstead::service::account::{Actor, Role};
+use sqlx::postgres::PgConnectOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
@@ -62,6 +63,12 @@ impl Bench {
     pub async fn services(&self) -> House {
         let config = Config::load(None, Some(&self.directory)).expect("config");
         House::open(&config, Duration::from_secs(5)).await.expect("house")
+    }
+
+    /// The private PostgreSQL as its superuser.
+    pub fn database(&self, name: &str) -> PgConnectOptions {
+        let socket = self.directory.join("postgres/run");
+        PgConnectOptions::new_without_pgpass().socket(socket).username("postgres").database(name)
     }
 
     /// Resident octets of the program alone.

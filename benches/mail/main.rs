@@ -13,22 +13,21 @@ use mailstead::service::Services;
 use mailstead::service::login::{Identity, Origin, Protocol};
 use mailstead::service::message::Append;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Rounds of each figure; the median counts.
 const ROUNDS: usize = 5;
 
-/// Words of a made-up language: compresses about as prose does (its ratio is printed with the stored size).
+/// Bodies made once of each size: making them costs the client more than sending them.
+const BODIES: usize = 32;
+
+/// A message with a head of its own over one of [`BODIES`] bodies.
 fn message(n: u64, octets: usize) -> Vec<u8> {
-    let mut seed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    let mut next = || {
-        seed ^= seed >> 12;
-        seed ^= seed << 25;
-        seed ^= seed >> 27;
-        seed.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 20
-    };
+    static MADE: Mutex<BTreeMap<usize, Vec<Arc<[u8]>>>> = Mutex::new(BTreeMap::new());
+    let mut next = random(n);
     let mut out = format!(
         "Received: from relay{}.elsewhere.test ([192.0.2.{}]) by mx.elsewhere.test; Fri, 15 Jan 2027 08:00:00 +0000\r\nFrom: Sender {} <s{}@elsewhere.test>\r\nTo: Ann <ann@example.test>\r\nSubject: Report {n} about {:x}\r\nDate: Fri, 15 Jan 2027 08:00:00 +0000\r\nMessage-ID: <{n}.{:x}@elsewhere.test>\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n",
         next() % 99,
@@ -37,8 +36,35 @@ fn message(n: u64, octets: usize) -> Vec<u8> {
         next() % 5000,
         next() % 100_000,
         next()
-    );
-    let mut column = 0;
+    )
+    .into_bytes();
+    let body = {
+        let mut made = MADE.lock().expect("bodies");
+        let bodies = made.entry(octets).or_insert_with(|| (0..BODIES as u64).map(|n| body(n, octets).into()).collect());
+        bodies[n as usize % BODIES].clone()
+    };
+    let (head, rest) = (out.len(), octets.saturating_sub(out.len()));
+    out.extend_from_slice(&body[body.len().saturating_sub(rest)..]);
+    if out.get(head) == Some(&b'\n') {
+        out[head] = b'x';
+    }
+    out
+}
+
+fn random(n: u64) -> impl FnMut() -> u64 {
+    let mut seed = n.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    move || {
+        seed ^= seed >> 12;
+        seed ^= seed << 25;
+        seed ^= seed >> 27;
+        seed.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 20
+    }
+}
+
+/// Words of a made-up language: compresses about as prose does (its ratio is printed with the stored size).
+fn body(n: u64, octets: usize) -> Vec<u8> {
+    let mut next = random(n + 1);
+    let (mut out, mut column) = (String::new(), 0);
     while out.len() < octets.saturating_sub(2) {
         // Few words are frequent, many are rare.
         let rank = (1u64 << (next() % 14)) + next() % 50;
@@ -52,15 +78,18 @@ fn message(n: u64, octets: usize) -> Vec<u8> {
         }
         column += word.len() + 1;
         out.push_str(&word);
-        out.push_str(if column > 70 { "\r\n" } else { " " });
+        out.push_str(if column > 70 { " \n" } else { " " });
         column = if column > 70 { 0 } else { column };
     }
     out.truncate(octets.saturating_sub(2));
-    if out.ends_with('\r') {
-        out.pop();
-        out.push('x');
+    let mut bytes = out.into_bytes();
+    for n in 1..bytes.len() {
+        if bytes[n] == b'\n' {
+            bytes[n - 1] = b'\r';
+        }
     }
-    (out.replace("\r\n.", "\r\n,") + "\r\n").into_bytes()
+    bytes.extend_from_slice(b"\r\n");
+    bytes
 }
 
 fn median(mut list: Vec<f64>) -> f64 {
@@ -89,11 +118,7 @@ where
 
 /// One-statement inserts of the same size, durable, into the same PostgreSQL.
 async fn inserts(bench: &Bench, connections: usize, octets: usize, time: Duration) -> f64 {
-    let socket = bench.directory.join("postgres/run");
-    let options = sqlx::postgres::PgConnectOptions::new_without_pgpass()
-        .socket(socket)
-        .username("postgres")
-        .database("mailstead");
+    let options = bench.database("bench");
     let mut conn = PgConnection::connect_with(&options).await.expect("PostgreSQL");
     conn.execute(
         "CREATE TABLE IF NOT EXISTS bench (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, n bigint, bytes bytea)",
@@ -164,6 +189,9 @@ async fn deliveries(
 }
 
 async fn smtp(bench: &Bench, tls: &ClientTls) {
+    let mut conn = PgConnection::connect_with(&bench.database("postgres")).await.expect("PostgreSQL");
+    // A database of its own: the appliance answers for every table of its own one.
+    conn.execute("CREATE DATABASE bench").await.expect("database");
     let place = bench.place("smtp");
     let time = Duration::from_millis(1500);
     println!("\nDurable deliveries by SMTP, visible in IMAP; beside them one-statement inserts and bare flushes");
@@ -407,11 +435,7 @@ async fn memory(bench: &mut Bench, tls: &ClientTls) {
 
 async fn stored(bench: &Bench) {
     println!("\nOctets stored for an octet of mail: tables, TOAST and indexes after VACUUM");
-    let socket = bench.directory.join("postgres/run");
-    let options = sqlx::postgres::PgConnectOptions::new_without_pgpass()
-        .socket(socket)
-        .username("postgres")
-        .database("mailstead");
+    let options = bench.database("mailstead");
     let mut conn = PgConnection::connect_with(&options).await.expect("PostgreSQL");
     let house = bench.services().await;
     let who = sign_in(&house.services, "m99").await;

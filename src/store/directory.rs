@@ -69,8 +69,10 @@ impl Store {
         base: &str,
         now: DateTime<Utc>,
     ) -> Result<ResolvedRow> {
+        let mut conn = self.question().await?;
         let rows =
-            sqlx::query(ADDRESS_RESOLVE).bind(domain).bind(local).bind(base).bind(now).fetch_all(self.read()).await?;
+            sqlx::query(ADDRESS_RESOLVE).bind(domain).bind(local).bind(base).bind(now).fetch_all(&mut *conn).await?;
+        conn.keep();
         let mut out = ResolvedRow { domain_is_ours: false, found: false, enabled: false, targets: Vec::new() };
         for row in &rows {
             out.domain_is_ours = row.try_get::<i64, _>(0)? > 0;

@@ -26,6 +26,24 @@ pub enum StoreError {
     Sql(sqlx::Error),
 }
 
+impl StoreError {
+    /// Whether PostgreSQL itself said that nothing was done, so that trying again can't do it twice.
+    pub(super) fn is_rolled_back(&self) -> bool {
+        match self {
+            Self::Exists(_) | Self::Inconsistent(..) => true,
+            Self::Unavailable(sqlx::Error::Database(error)) | Self::Sql(sqlx::Error::Database(error)) => {
+                error.code().is_some_and(|code| !["08", "57", "58"].iter().any(|class| code.starts_with(class)))
+            }
+            _ => false,
+        }
+    }
+
+    /// For the others of a batch whose first member got the error itself.
+    pub(super) fn lost_batch() -> Self {
+        Self::Unavailable(sqlx::Error::Io(std::io::Error::other("lost with the batch it was in")))
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {

@@ -18,7 +18,8 @@ const PAYLOAD: usize = 7_500;
 const GATHER: Duration = Duration::from_millis(5);
 
 sql! {
-    NOTIFY = "SELECT pg_notify('mailstead', $1)";
+    /// A hint needs no flush.
+    NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify('mailstead', $1)";
 }
 
 /// Where hints are published and heard. Cheap to clone.

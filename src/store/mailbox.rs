@@ -239,8 +239,10 @@ impl Store {
 
     /// The one cheap statement at the start of every command. `None`: the account is gone.
     pub async fn session_fresh(&self, account: AccountId, mailbox: Option<MailboxId>) -> Result<Option<FreshRow>> {
+        let mut conn = self.question().await?;
         let row: Option<(i64, i16, Option<i64>)> =
-            sqlx::query_as(SESSION_FRESH).bind(account).bind(mailbox).fetch_optional(self.read()).await?;
+            sqlx::query_as(SESSION_FRESH).bind(account).bind(mailbox).fetch_optional(&mut *conn).await?;
+        conn.keep();
         Ok(row.map(|(generation, status, modseq)| FreshRow {
             generation,
             active: status == 0,

@@ -14,6 +14,7 @@ pub mod directory;
 pub mod domain;
 pub mod error;
 pub mod hub;
+mod lane;
 pub mod mailbox;
 pub mod message;
 pub mod migrate;
@@ -27,6 +28,7 @@ pub use error::StoreError;
 
 use crate::model::event::Event;
 use hub::Hub;
+use lane::Lane;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,10 @@ struct Inner {
     read: PgPool,
     background: PgPool,
     hub: Hub,
+    /// Of the write pool, for batches of messages.
+    batches: Lane,
+    /// Of the read pool, for what every RCPT and every command asks.
+    questions: Lane,
     appends: append::Combiner,
     ids: append::IdBlock,
 }
@@ -75,6 +81,12 @@ impl Store {
                 .acquire_timeout(options.acquire)
                 .idle_timeout(Duration::from_secs(300))
                 .test_before_acquire(false)
+                .after_connect(|conn, _| {
+                    Box::pin(async move {
+                        sqlx::query(SESSION).execute(conn).await?;
+                        Ok(())
+                    })
+                })
                 .before_acquire(|conn, meta| {
                     // A round trip for a connection that may have been cut while it was idle, none for a busy one.
                     Box::pin(async move {
@@ -86,9 +98,12 @@ impl Store {
                 })
                 .connect_lazy_with(options.connect.clone().application_name(name).statement_cache_capacity(300))
         };
+        let (write, read) = (pool(options.writers, "mailstead write"), pool(options.readers, "mailstead read"));
         Self(Arc::new(Inner {
-            write: pool(options.writers, "mailstead write"),
-            read: pool(options.readers, "mailstead read"),
+            batches: Lane::new(write.clone(), 2),
+            questions: Lane::new(read.clone(), options.readers as usize / 2),
+            write,
+            read,
             background: pool(5, "mailstead background"),
             hub: Hub::new(),
             appends: append::Combiner::default(),
@@ -126,6 +141,11 @@ impl Store {
         &self.0.write
     }
 
+    /// For one statement that nearly every command asks.
+    pub(in crate::store) async fn question(&self) -> Result<lane::Held<'_>> {
+        self.0.questions.take().await
+    }
+
     pub(crate) fn background(&self) -> &PgPool {
         &self.0.background
     }
@@ -139,6 +159,8 @@ impl Store {
     /// Closes the pools, waiting for the statements under way.
     pub async fn close(&self) {
         self.0.hub.stop();
+        self.0.batches.clear();
+        self.0.questions.clear();
         self.0.write.close().await;
         self.0.read.close().await;
         self.0.background.close().await;
@@ -155,6 +177,9 @@ pub fn parse_url(url: &str) -> Result<PgConnectOptions> {
 
 sql::sql! {
     PING = "SELECT 1";
+    /// Every statement is prepared once and used for ever: planning the big ones anew costs several times what running
+    /// them does (2 ms against 0.3 ms for a delivery), and their best plan does not hang on the parameters.
+    SESSION = "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)";
 }
 
 impl Tx {

@@ -1,6 +1,7 @@
 //! The append combiner: who may go into which batch, and who is told what.
 
-use super::{Job, Placed, statement};
+use super::statement::{self, Outcome, Wait};
+use super::{Job, Placed};
 use crate::model::ids::MailboxId;
 use crate::store::{Result, Store, StoreError};
 use std::collections::{HashSet, VecDeque};
@@ -114,18 +115,23 @@ impl Drop for Done<'_> {
 
 async fn run(store: &Store, batch: Vec<Waiting>) {
     let jobs: Vec<&Job> = batch.iter().map(|w| &w.job).collect();
-    // Another process may hold some rows: those not got at once are tried again, waiting, in a batch of their own.
-    let first = attempt(store, &jobs, statement::Wait::Skip).await;
-    let mut answers: Vec<Option<Result<Vec<Placed>>>> = match first {
-        Ok(list) => list.into_iter().map(|placed| placed.map(Ok)).collect(),
-        Err(error) if jobs.len() == 1 => vec![Some(Err(error))],
-        Err(_) => jobs.iter().map(|_| None).collect(),
-    };
+    let mut answers: Vec<Option<Result<Vec<Placed>>>> = jobs.iter().map(|_| None).collect();
+    let all: Vec<usize> = (0..jobs.len()).collect();
+    if let Some(locked) = together(store, &jobs, &all, &mut answers).await {
+        // Another process has some of the rows: those that are free go on, the others wait alone.
+        let free = |n: &usize| jobs[*n].messages.iter().all(|m| locked.contains(&m.mailbox));
+        let rest: Vec<usize> = all.iter().copied().filter(free).collect();
+        if !rest.is_empty() {
+            together(store, &jobs, &rest, &mut answers).await;
+        }
+    }
     for (job, answer) in jobs.iter().zip(&mut answers) {
         if answer.is_none() {
-            let alone = attempt(store, &[job], statement::Wait::Locks).await;
-            *answer =
-                Some(alone.and_then(|list| list.into_iter().flatten().next().ok_or_else(statement::mailbox_gone)));
+            *answer = Some(match attempt(store, &[job], Wait::Locks).await {
+                Ok(Outcome::Placed(placed)) => Ok(placed.into_iter().flatten().collect()),
+                Ok(Outcome::Locked(_)) => Err(statement::mailbox_gone()),
+                Err(error) => Err(error),
+            });
         }
     }
     for (waiting, answer) in batch.into_iter().zip(answers) {
@@ -134,12 +140,42 @@ async fn run(store: &Store, batch: Vec<Waiting>) {
     }
 }
 
-async fn attempt(store: &Store, jobs: &[&Job], wait: statement::Wait) -> Result<Vec<Option<Vec<Placed>>>> {
+/// Tries some of the jobs in one transaction and answers those; `Some`: nothing was done, these mailboxes were free.
+/// What is still without an answer then is to be tried alone.
+async fn together(
+    store: &Store,
+    jobs: &[&Job],
+    which: &[usize],
+    answers: &mut [Option<Result<Vec<Placed>>>],
+) -> Option<HashSet<MailboxId>> {
+    let some: Vec<&Job> = which.iter().map(|n| jobs[*n]).collect();
+    match attempt(store, &some, Wait::Skip).await {
+        Ok(Outcome::Placed(placed)) => {
+            which.iter().zip(placed).for_each(|(n, placed)| answers[*n] = Some(Ok(placed)));
+            None
+        }
+        Ok(Outcome::Locked(locked)) => Some(locked),
+        // The database refused the batch for the sake of one of them. Where the connection was lost instead, the
+        // commit may have been made: to try again would be to add twice.
+        Err(error) if which.len() > 1 && error.is_rolled_back() => None,
+        Err(error) => {
+            let mut error = Some(error);
+            for n in which {
+                answers[*n] = Some(Err(error.take().unwrap_or_else(StoreError::lost_batch)));
+            }
+            None
+        }
+    }
+}
+
+async fn attempt(store: &Store, jobs: &[&Job], wait: Wait) -> Result<Outcome> {
     let ids = store.ids_take(jobs.iter().map(|j| j.messages.len()).sum()).await?;
     let batch = statement::Batch::of(jobs, &ids);
-    let mut conn = store.write().acquire().await?;
-    let placed = batch.run(wait, &mut conn).await?;
-    drop(conn);
-    store.hub().publish(&statement::events(&batch, &placed));
-    Ok(placed)
+    let mut conn = store.0.batches.take().await?;
+    let outcome = batch.run(wait, &mut conn).await?;
+    conn.keep();
+    if let Outcome::Placed(placed) = &outcome {
+        store.hub().publish(&batch.events(placed));
+    }
+    Ok(outcome)
 }

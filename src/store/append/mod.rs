@@ -75,11 +75,13 @@ impl Tx {
     pub async fn messages_add(&mut self, store: &Store, job: &Job) -> Result<Vec<Placed>> {
         let ids = store.ids_take(job.messages.len()).await?;
         let batch = statement::Batch::of(&[job], &ids);
-        let placed = batch.run(statement::Wait::Locks, self.conn()).await?;
-        for event in statement::events(&batch, &placed) {
+        let statement::Outcome::Placed(placed) = batch.run(statement::Wait::Locks, self.conn()).await? else {
+            return Err(statement::mailbox_gone());
+        };
+        for event in batch.events(&placed) {
             self.tell(event);
         }
-        placed.into_iter().flatten().next().ok_or_else(statement::mailbox_gone)
+        Ok(placed.into_iter().flatten().collect())
     }
 }
 
