@@ -9,7 +9,12 @@ pub fn from_addresses(raw: &[u8]) -> Option<Vec<Address>> {
     let header = &raw[..end_of_header(raw)];
     let mut out = Vec::new();
     for field in fields(header).filter(|f| f.is("From")) {
-        for entry in address::list(&unfold(field.value)) {
+        let list = address::list(&unfold(field.value));
+        // What is not read can't be vouched for: a field of comments alone, and one too long to be read whole.
+        if list.is_empty() || list.len() >= address::MOST {
+            return None;
+        }
+        for entry in list {
             let (Some(mailbox), Some(host)) = (entry.mailbox, entry.host) else { return None };
             let text = format!("\"{}\"@{}", escape(&String::from_utf8(mailbox).ok()?), String::from_utf8(host).ok()?);
             out.push(Address::parse(&text).ok()?);
@@ -74,7 +79,16 @@ mod tests {
             Some(vec!["a@b.test".into(), "\"x y\"@b.test".into()])
         );
         assert_eq!(from("From: a@b.test\r\nFrom: c@d.test\r\n\r\n"), Some(vec!["a@b.test".into(), "c@d.test".into()]));
-        assert_eq!(from("From: nobody\r\n\r\n"), None);
+        for bad in [
+            "From: nobody\r\n\r\n",
+            "From: (evil@x.test)\r\nFrom: a@b.test\r\n\r\n",
+            "From: Group: a@b.test;\r\n\r\n",
+            &format!("From: {}evil@x.test\r\n\r\n", "a@b.test,".repeat(5000)),
+        ] {
+            assert_eq!(from(bad), None, "{bad:.80}");
+        }
+        assert_eq!(from("From: a@b.test <c@d.test>\r\n\r\n"), Some(vec!["c@d.test".into()]));
+        assert_eq!(from("From: \"a@b.test\" (a@b.test)\r\n <c@d.test>\r\n\r\n"), Some(vec!["c@d.test".into()]));
         assert_eq!(from("Subject: x\r\n\r\nFrom: a@b\r\n"), None);
     }
 

@@ -51,7 +51,8 @@ impl Smarthost {
         let (host, port) = match place.strip_prefix('[') {
             Some(v6) => {
                 let (host, port) = v6.split_once(']').ok_or_else(form)?;
-                (host, port.strip_prefix(':'))
+                let port = if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or_else(form)?) };
+                (host, port)
             }
             None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
         };
@@ -99,6 +100,8 @@ mod tests {
             "smtp://h:99999",
             "smtp://u:%zz@h",
             "smtp://u:%+f@h",
+            "smtp://[::1]25",
+            "smtp://::1",
         ] {
             assert!(Smarthost::parse(bad).is_err(), "{bad}");
         }

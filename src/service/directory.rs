@@ -15,10 +15,8 @@ pub enum Resolved {
     Unknown,
     /// A suspended account or an alias that is switched off.
     Disabled,
-    /// `permanent`: the setting says to refuse rather than to defer.
-    OverQuota {
-        permanent: bool,
-    },
+    /// Whether that is for good is [`Directory::refuses_when_full`].
+    OverQuota,
     Deliver(Recipient),
 }
 
@@ -30,6 +28,13 @@ pub struct Recipient {
     pub(super) locals: Vec<Local>,
     /// Addresses elsewhere that an alias leads to.
     pub(super) remotes: Vec<Address>,
+}
+
+impl Recipient {
+    /// The only mailbox that it leads to has no room.
+    fn is_full(&self) -> bool {
+        matches!((&self.locals[..], &self.remotes[..]), ([one], []) if one.quota > 0 && one.used >= one.quota)
+    }
 }
 
 /// A mailbox to put mail into.
@@ -58,6 +63,14 @@ impl Directory {
     /// # Errors
     /// [`Refusal::Unavailable`] only; what is wrong with the address is a [`Resolved`].
     pub async fn resolve(&self, address: &Address) -> Result<Resolved> {
+        Ok(match self.lead(address).await? {
+            Resolved::Deliver(recipient) if recipient.is_full() => Resolved::OverQuota,
+            other => other,
+        })
+    }
+
+    /// The same for what the house itself has to tell: a full mailbox takes that too.
+    pub(super) async fn lead(&self, address: &Address) -> Result<Resolved> {
         let local = fold_local(address.local());
         let base = address.split_detail().map_or_else(|| local.clone(), |(base, _)| base.key());
         let row =
@@ -93,11 +106,18 @@ impl Directory {
     }
 
     /// Mail for postmaster and abuse goes to the owners; it is always accepted (RFC 2142), over quota or not.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] while there is nobody at all who could read it.
     async fn owners(&self, address: &Address) -> Result<Resolved> {
         let mut recipient = Recipient { address: address.clone(), locals: Vec::new(), remotes: Vec::new() };
         for (local, domain) in self.base.store.owner_addresses(address.domain().as_str()).await? {
             let row = self.base.store.address_resolve(&domain, &local, &local, self.base.clock.now()).await?;
             recipient.locals.extend(row.targets.iter().filter_map(|target| self.local(target)));
+        }
+        if recipient.locals.is_empty() {
+            tracing::warn!("mail for {address} is deferred: there is no account yet that could get it");
+            return Err(Refusal::Unavailable);
         }
         recipient.locals.iter_mut().for_each(|local| local.quota = 0);
         Ok(Resolved::Deliver(recipient))
@@ -105,7 +125,6 @@ impl Directory {
 
     fn judge(&self, address: &Address, row: ResolvedRow) -> Resolved {
         let mut recipient = Recipient { address: address.clone(), locals: Vec::new(), remotes: Vec::new() };
-        let single = row.targets.len() == 1;
         for target in &row.targets {
             match target {
                 TargetRow::Remote(remote) => recipient.remotes.extend(Address::parse(remote)),
@@ -115,13 +134,11 @@ impl Directory {
         if recipient.locals.is_empty() && recipient.remotes.is_empty() {
             return Resolved::Disabled;
         }
-        if single && recipient.locals.first().is_some_and(|l| l.quota > 0 && l.used >= l.quota) {
-            return Resolved::OverQuota { permanent: self.refuses_when_full() };
-        }
         Resolved::Deliver(recipient)
     }
 
-    pub(super) fn refuses_when_full(&self) -> bool {
+    /// Whether a full mailbox refuses mail for good rather than for now.
+    pub fn refuses_when_full(&self) -> bool {
         self.base.settings.word("delivery.over_quota") == "refuse"
     }
 

@@ -30,8 +30,9 @@ sql! {
         SELECT s.account FROM address s JOIN domain d ON d.id = s.domain OR d.alias_of = s.domain
         WHERE d.name = $1 AND s.local IN ($2, $3) AND s.account = $4 LIMIT 1";
     OWNERS = "
-        SELECT a.local, d.name FROM account a JOIN domain d ON d.id = a.domain
-        WHERE a.role = 3 AND a.status = 0 ORDER BY (d.name = $1) DESC, a.id LIMIT 5";
+        WITH top AS (SELECT max(role) AS role FROM account WHERE status = 0)
+        SELECT a.local, d.name FROM account a JOIN top ON top.role = a.role JOIN domain d ON d.id = a.domain
+        WHERE a.status = 0 ORDER BY (d.name = $1) DESC, a.id LIMIT (SELECT CASE WHEN role = 3 THEN 5 ELSE 1 END FROM top)";
     DOMAIN_KNOWN = "SELECT count(*) FROM domain WHERE name = $1";
     DEFAULT_DOMAIN = "SELECT name FROM domain WHERE is_default";
 }
@@ -107,7 +108,8 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// Main addresses of up to five owners, those of `domain` first: who gets postmaster's mail.
+    /// Main addresses of those who get postmaster's mail: up to five owners, those of `domain` first; where there is no
+    /// owner, the one account of the highest role.
     pub async fn owner_addresses(&self, domain: &str) -> Result<Vec<(String, String)>> {
         Ok(sqlx::query_as(OWNERS).bind(domain).fetch_all(self.read()).await?)
     }

@@ -1,10 +1,14 @@
 //! The SMTP doors over a pipe in memory, and over TLS on loopback.
 
+use crate::harness::dial::{dial, tls};
 use crate::harness::house::House;
 use crate::harness::transcript;
 use mailstead::front::smtp::{Kind, Options, serve};
+use mailstead::model::address::Address;
+use mailstead::model::secret::Secret;
 use mailstead::net::listener::Accepted;
 use mailstead::net::stream::Stream;
+use mailstead::service::account::{Actor, Role};
 use mailstead::store::message::Columns;
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -129,4 +133,205 @@ async fn a_database_that_is_away_is_a_451_and_comes_back() {
         }
     }
     panic!("the service did not come back");
+}
+
+/// Says it and reads the answer's code and enhanced code.
+async fn say<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(client: &mut S, line: &str) -> String {
+    client.write_all(format!("{line}\r\n").as_bytes()).await.unwrap();
+    let mut answer = transcript::read_line(client).await;
+    while answer.as_bytes().get(3) == Some(&b'-') {
+        answer = transcript::read_line(client).await;
+    }
+    answer.chars().take(9).collect::<String>().trim_end().to_owned()
+}
+
+fn address(raw: &str) -> Address {
+    Address::parse(raw).unwrap()
+}
+
+/// RFC 5321 §4.5.1: it is always taken, so somebody must get it.
+#[tokio::test]
+async fn postmasters_mail_reaches_somebody() {
+    let house = House::new().await;
+    let (mut client, _) = connect(&house, Kind::Mx);
+    transcript::read_line(&mut client).await;
+    say(&mut client, "HELO client.test").await;
+    say(&mut client, "MAIL FROM:<>").await;
+    assert_eq!(say(&mut client, "RCPT TO:<postmaster>").await, "451 4.3.0");
+    house.member("ann", "correct horse").await;
+    house.member("bob", "correct horse").await;
+    for (subject, reader) in [("nobody is owner", "ann"), ("eve is owner", "eve")] {
+        assert_eq!(say(&mut client, "RCPT TO:<abuse@example.test>").await, "250 2.1.5");
+        say(&mut client, "DATA").await;
+        assert_eq!(say(&mut client, &format!("Subject: {subject}\r\n.")).await, "250 2.0.0");
+        assert!(newest(&house, reader).await.contains(subject));
+        let password = Secret::new("correct horse".to_owned());
+        let owner = address("eve@example.test");
+        house.services.accounts.add(&Actor::command_line(), &owner, "Eve", Role::Owner, None, password).await.ok();
+        say(&mut client, "MAIL FROM:<>").await;
+    }
+}
+
+#[tokio::test]
+async fn a_full_mailbox_is_told_as_the_setting_says() {
+    let house = house().await;
+    let actor = Actor::command_line();
+    house.services.accounts.set_quota(&actor, &address("ann@example.test"), Some(300)).await.unwrap();
+    let (mut client, _) = connect(&house, Kind::Mx);
+    transcript::read_line(&mut client).await;
+    say(&mut client, "HELO client.test").await;
+    for (setting, code) in [("defer", "452 4.2.2"), ("refuse", "552 5.2.2")] {
+        house.services.settings.set(&actor, "delivery.over_quota", setting).await.unwrap();
+        say(&mut client, "MAIL FROM:<>").await;
+        assert_eq!(say(&mut client, "RCPT TO:<ann@example.test>").await, "250 2.1.5");
+        say(&mut client, "DATA").await;
+        assert_eq!(say(&mut client, &format!("{}\r\n.", "x".repeat(301))).await, code, "too large for what is left");
+    }
+    say(&mut client, "MAIL FROM:<>").await;
+    say(&mut client, "RCPT TO:<ann@example.test>").await;
+    say(&mut client, "DATA").await;
+    // With its trace fields it is more than the quota, which is not asked about those.
+    assert_eq!(say(&mut client, &format!("{}\r\n.", "x".repeat(280))).await, "250 2.0.0");
+    for (setting, code) in [("defer", "452 4.2.2"), ("refuse", "552 5.2.2")] {
+        house.services.settings.set(&actor, "delivery.over_quota", setting).await.unwrap();
+        say(&mut client, "MAIL FROM:<>").await;
+        assert_eq!(say(&mut client, "RCPT TO:<ann@example.test>").await, code, "nothing is left");
+        assert_eq!(say(&mut client, "RCPT TO:<bob@example.test>").await, "250 2.1.5");
+        say(&mut client, "RSET").await;
+    }
+}
+
+#[tokio::test]
+async fn recipients_beyond_the_limit_wait_and_the_others_get_it() {
+    let house = house().await;
+    let (mut client, _) = connect(&house, Kind::Mx);
+    transcript::read_line(&mut client).await;
+    say(&mut client, "HELO client.test").await;
+    say(&mut client, "MAIL FROM:<>").await;
+    let mut codes = std::collections::BTreeMap::<String, u32>::new();
+    for n in 0..1030 {
+        *codes.entry(say(&mut client, &format!("RCPT TO:<ann+{n}@example.test>")).await).or_default() += 1;
+    }
+    assert_eq!(codes.into_iter().collect::<Vec<_>>(), [("250 2.1.5".into(), 1000), ("452 4.5.3".into(), 30)]);
+    say(&mut client, "DATA").await;
+    assert_eq!(say(&mut client, "Subject: many\r\n.").await, "250 2.0.0");
+    assert!(newest(&house, "ann").await.contains("Subject: many"));
+}
+
+#[tokio::test]
+async fn guessing_ends_the_connection() {
+    let house = house().await;
+    let (mut client, _) = connect(&house, Kind::Mx);
+    transcript::read_line(&mut client).await;
+    say(&mut client, "HELO client.test").await;
+    say(&mut client, "MAIL FROM:<>").await;
+    for n in 0..20 {
+        assert_eq!(say(&mut client, &format!("RCPT TO:<guess{n}@example.test>")).await, "550 5.1.1");
+    }
+    assert_eq!(transcript::read_line(&mut client).await, "421 4.7.0 Too many errors");
+    assert_eq!(transcript::read_line(&mut client).await, "<closed>");
+}
+
+/// RFC 5321 §6.3.
+#[tokio::test]
+async fn what_goes_in_circles_is_refused() {
+    let house = house().await;
+    let (mut client, _) = connect(&house, Kind::Mx);
+    transcript::read_line(&mut client).await;
+    say(&mut client, "HELO client.test").await;
+    for (hops, code) in [(99, "250 2.0.0"), (100, "554 5.4.6")] {
+        say(&mut client, "MAIL FROM:<>").await;
+        say(&mut client, "RCPT TO:<ann@example.test>").await;
+        say(&mut client, "DATA").await;
+        let message = format!("{}Subject: x\r\n\r\nReceived: no\r\n.", "received: from a\r\n\tby b\r\n".repeat(hops));
+        assert_eq!(say(&mut client, &message).await, code);
+    }
+}
+
+/// PostgreSQL's text can't hold it, whatever way it came.
+#[tokio::test]
+async fn a_nul_in_an_encoded_word_is_survived() {
+    let house = house().await;
+    let (mut client, _) = connect(&house, Kind::Mx);
+    transcript::read_line(&mut client).await;
+    say(&mut client, "HELO client.test").await;
+    say(&mut client, "MAIL FROM:<>").await;
+    say(&mut client, "RCPT TO:<ann@example.test>").await;
+    say(&mut client, "DATA").await;
+    let message = "Subject: =?utf-8?Q?a=00b?=\r\nFrom: =?utf-8?Q?=00?= <a@b.test>\r\nMessage-ID: <=?utf-8?Q?=00?=@x>\r\nContent-Type: text/plain; name*=utf-8''%00\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n=00\r\n.";
+    assert_eq!(say(&mut client, message).await, "250 2.0.0");
+}
+
+/// RFC 3207 §4.2: what was said in the clear, and what was slipped in behind STARTTLS, is forgotten.
+#[tokio::test]
+async fn nothing_from_before_tls_counts() {
+    let house = house().await;
+    let options = Arc::new(Options::new(Kind::Mx, "mx.example.test", Some(tls().server.clone())));
+    let services = house.services.clone();
+    let mut clear = dial(false, CancellationToken::new(), move |a| serve(a, options, services)).await;
+    transcript::read_line(&mut clear).await;
+    assert_eq!(say(&mut clear, "EHLO client.test").await, "250 START");
+    assert_eq!(say(&mut clear, "MAIL FROM:<evil@elsewhere.test>").await, "250 2.1.0");
+    assert_eq!(say(&mut clear, "STARTTLS\r\nNOOP\r\nVRFY x").await, "220 2.0.0");
+    let name = rustls::pki_types::ServerName::try_from("mail.example.test").unwrap();
+    let connector = tokio_rustls::TlsConnector::from(tls().client.clone());
+    let mut client = connector.connect(name, clear).await.unwrap();
+    assert_eq!(say(&mut client, "RCPT TO:<ann@example.test>").await, "503 5.5.1");
+    assert_eq!(say(&mut client, "EHLO client.test").await, "250 DSN");
+    assert_eq!(say(&mut client, "STARTTLS").await, "503 5.5.1");
+}
+
+/// A message in chunks is no conversation, also at a moment when nothing can be taken.
+#[tokio::test]
+async fn a_chunk_is_no_command_while_the_database_is_away() {
+    let house = house().await;
+    let options = Arc::new(Options::new(Kind::Submission, "mx.example.test", Some(tls().server.clone())));
+    let services = house.services.clone();
+    let mut client = dial(true, CancellationToken::new(), move |a| serve(a, options, services)).await;
+    transcript::read_line(&mut client).await;
+    say(&mut client, "EHLO client.test").await;
+    assert_eq!(say(&mut client, "AUTH PLAIN AGFubgBjb3JyZWN0IGhvcnNl").await, "235 2.7.0");
+    say(&mut client, "MAIL FROM:<ann@example.test>").await;
+    assert_eq!(say(&mut client, "RCPT TO:<bob@example.test>").await, "250 2.1.5");
+    house.database_away().await;
+    assert_eq!(say(&mut client, "BDAT 6\r\nQUIT").await, "451 4.3.0");
+    assert_eq!(say(&mut client, "BDAT 6 LAST\r\nQUIT").await, "451 4.3.0");
+    assert_eq!(say(&mut client, "NOOP").await, "250 2.0.0");
+}
+
+/// RFC 6409 §6.1: neither envelope nor header may name another.
+#[tokio::test]
+async fn members_send_as_themselves() {
+    let house = house().await;
+    let actor = Actor::command_line();
+    let sales = address("sales@example.test");
+    house.services.accounts.alias_add(&actor, &sales, &[address("ann@example.test")]).await.unwrap();
+    let options = Arc::new(Options::new(Kind::Submission, "mx.example.test", Some(tls().server.clone())));
+    let services = house.services.clone();
+    let mut client = dial(true, CancellationToken::new(), move |a| serve(a, options, services)).await;
+    transcript::read_line(&mut client).await;
+    // A name of another script must not turn an ASCII message into one that needs SMTPUTF8.
+    say(&mut client, "EHLO münchen").await;
+    assert_eq!(say(&mut client, "AUTH PLAIN AGFubgBjb3JyZWN0IGhvcnNl").await, "235 2.7.0");
+    assert_eq!(say(&mut client, "MAIL FROM:<bob@example.test>").await, "553 5.7.1");
+    assert_eq!(say(&mut client, "MAIL FROM:<ann@elsewhere.test>").await, "553 5.7.1");
+    for (from, code) in [
+        ("From: Ann+x@Example.test", "250 2.0.0"),
+        ("From: Sales <sales@example.test>, ann@example.test", "250 2.0.0"),
+        ("From: bob@example.test", "550 5.7.1"),
+        ("From: ann@example.test, bob@example.test", "550 5.7.1"),
+        ("From: ann@example.test\r\nFrom: bob@example.test", "550 5.7.1"),
+        ("From: \"ann@example.test\" <bob@example.test>", "550 5.7.1"),
+        ("From: ann@example.test <bob@example.test>", "550 5.7.1"),
+        ("From: (ann@example.test)", "550 5.6.0"),
+        ("From : bob@example.test", "550 5.7.1"),
+        ("Subject: none", "550 5.6.0"),
+    ] {
+        assert_eq!(say(&mut client, "MAIL FROM:<ann@example.test>").await, "250 2.1.0");
+        assert_eq!(say(&mut client, "RCPT TO:<bob@example.test>").await, "250 2.1.5");
+        say(&mut client, "DATA").await;
+        assert_eq!(say(&mut client, &format!("{from}\r\n\r\nhi\r\n.")).await, code, "{from}");
+    }
+    let text = newest(&house, "bob").await;
+    assert!(text.contains("From: Sales") && text.contains("Received: from m?nchen ") && text.is_ascii(), "{text}");
 }

@@ -13,7 +13,7 @@ pub(super) fn refusal(refusal: &Refusal) -> Reply {
         Refusal::WrongCredentials => Reply::new(535, 7, 8, "Name or password is wrong"),
         Refusal::SlowDown => Reply::new(454, 7, 0, "Too many failed attempts, try again later"),
         Refusal::Stale => Reply::new(421, 7, 0, "Credentials were changed, sign in again"),
-        Refusal::OverQuota => Reply::new(452, 2, 2, "Mailbox is full"),
+        Refusal::OverQuota => Reply::new(452, 2, 2, "Mailbox is full, try again later"),
         Refusal::TooLarge(limit) => Reply::new(552, 3, 4, format!("Message too large, the limit is {limit} octets")),
         Refusal::Limit(why) => Reply::new(452, 5, 3, *why),
         Refusal::Invalid(why) => Reply::new(550, 6, 0, *why),

@@ -1,14 +1,15 @@
 //! One SMTP conversation: what the client has said so far, and the loop.
 
 use super::io::{Heard, Io};
+use super::reply::refusal;
 use super::{Kind, Options, cmd};
 use crate::model::address::Address;
 use crate::model::dsn::{BodyKind, DsnRequest, Ret};
 use crate::net::listener::Accepted;
-use crate::service::Services;
 use crate::service::directory::Recipient;
 use crate::service::login::{Identity, Origin, Protocol};
 use crate::service::spool::Spool;
+use crate::service::{Refusal, Services};
 use crate::wire::Decoded;
 use crate::wire::smtp::command::{self, Command, Malformed};
 use crate::wire::smtp::reply::Reply;
@@ -16,7 +17,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Refused commands after which a client is shown the door.
+/// Commands refused for good, since the last message that was taken, after which a client is shown the door.
 const ERRORS: u32 = 20;
 
 /// Everything about one connection.
@@ -29,7 +30,7 @@ pub(super) struct Session {
     /// Who signed in.
     pub who: Option<Identity>,
     pub failed_logins: u32,
-    errors: u32,
+    pub errors: u32,
     /// The rest of an overlong line is on its way.
     skipping: bool,
 }
@@ -107,7 +108,7 @@ impl Session {
             match next {
                 Next::Done => {}
                 Next::Reply(reply) => {
-                    self.errors += u32::from(reply.is_refusal());
+                    self.errors += u32::from(reply.is_permanent());
                     self.io.reply(&reply);
                     if self.errors >= ERRORS {
                         self.io.reply(&Reply::new(421, 7, 0, "Too many errors"));
@@ -178,6 +179,16 @@ impl Session {
         Origin { peer: self.peer.ip(), protocol: Protocol::Submission, domain_hint: None }
     }
 
+    /// The reply to a refusal; what a full mailbox means is a setting.
+    pub(super) fn refusal(&self, why: &Refusal) -> Reply {
+        match why {
+            Refusal::OverQuota if self.services.directory.refuses_when_full() => {
+                Reply::new(552, 2, 2, "Mailbox is full")
+            }
+            other => refusal(other),
+        }
+    }
+
     /// Drops the transaction, keeps the greeting.
     pub(super) fn reset(&mut self) {
         self.state = match std::mem::replace(&mut self.state, State::Fresh) {
@@ -193,5 +204,6 @@ pub(super) fn malformed(malformed: Malformed) -> Reply {
         Malformed::Syntax(why) => Reply::new(501, 5, 4, why),
         Malformed::Address => Reply::new(553, 1, 3, "That is no address"),
         Malformed::Parameter => Reply::new(555, 5, 4, "Parameter not known here"),
+        Malformed::Chunk => Reply::new(501, 5, 4, "BDAT size [LAST]"),
     }
 }

@@ -1,6 +1,6 @@
 //! Commands as a client sends them, with the parameters that this house announces.
 
-use super::path::{self, BadPath, xtext_decode};
+use super::path::{self, BadPath, orcpt_decode, xtext_decode};
 use crate::model::address::Address;
 use crate::model::dsn::{BodyKind, Notify, Ret};
 use crate::wire::Decoded;
@@ -50,6 +50,8 @@ pub enum Malformed {
     Address,
     /// 555: a parameter that nobody announced.
     Parameter,
+    /// 501: BDAT of no size that can be read; its chunk can't be told from commands.
+    Chunk,
 }
 
 /// MAIL FROM and its parameters.
@@ -119,7 +121,7 @@ fn command(line: &[u8]) -> Command {
         b"MAIL" => mail(rest).unwrap_or_else(Command::Malformed),
         b"RCPT" => rcpt(rest).unwrap_or_else(Command::Malformed),
         b"DATA" => bare(Command::Data),
-        b"BDAT" => bdat(rest).unwrap_or_else(|| syntax("BDAT size [LAST]")),
+        b"BDAT" => bdat(rest).unwrap_or(Command::Malformed(Malformed::Chunk)),
         b"RSET" => bare(Command::Rset),
         b"QUIT" => bare(Command::Quit),
         b"STARTTLS" => bare(Command::StartTls),
@@ -192,7 +194,7 @@ fn mail(rest: &[u8]) -> Result<Command, Malformed> {
             ("RET", Some(value)) if value.eq_ignore_ascii_case("FULL") => out.ret = Some(Ret::Full),
             ("RET", Some(value)) if value.eq_ignore_ascii_case("HDRS") => out.ret = Some(Ret::Headers),
             ("ENVID", Some(value)) if value.len() <= 100 => {
-                out.envid = Some(printable(value).ok_or(Malformed::Syntax("ENVID=xtext"))?);
+                out.envid = Some(xtext_decode(value).and_then(printable).ok_or(Malformed::Syntax("ENVID=xtext"))?);
             }
             // Who is said to have authenticated elsewhere means nothing here (RFC 4954 §5), but is no error.
             ("AUTH", Some(_)) => {}
@@ -220,8 +222,11 @@ fn rcpt(rest: &[u8]) -> Result<Command, Malformed> {
                 out.notify = notify(value).ok_or(Malformed::Syntax("NOTIFY=NEVER or SUCCESS,FAILURE,DELAY"))?
             }
             ("ORCPT", Some(value)) if value.len() <= 500 => {
-                let decoded =
-                    value.split_once(';').and_then(|(kind, address)| Some(format!("{kind};{}", printable(address)?)));
+                let decoded = value.split_once(';').and_then(|(kind, address)| {
+                    let address = printable(orcpt_decode(kind, address)?)?;
+                    let named = !kind.is_empty() && kind.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+                    named.then(|| format!("{kind};{address}"))
+                });
                 out.orcpt = Some(decoded.ok_or(Malformed::Syntax("ORCPT=type;xtext"))?);
             }
             ("NOTIFY" | "ORCPT", _) => return Err(Malformed::Syntax("bad value of a parameter")),
@@ -231,9 +236,9 @@ fn rcpt(rest: &[u8]) -> Result<Command, Malformed> {
     Ok(Command::Rcpt(out))
 }
 
-/// Decoded xtext. `+0D+0A` in it would write fields of its own into a report (RFC 3464 §2.2.1, §2.3.1).
-fn printable(value: &str) -> Option<String> {
-    xtext_decode(value).filter(|text| !text.chars().any(char::is_control))
+/// `+0D+0A` in decoded xtext would write fields of its own into a report (RFC 3464 §2.2.1, §2.3.1).
+fn printable(text: String) -> Option<String> {
+    (!text.chars().any(char::is_control)).then_some(text)
 }
 
 fn bad_path(bad: BadPath) -> Malformed {
@@ -352,10 +357,13 @@ mod tests {
             ("MAIL FROM:<a@b.test>SIZE=1", Malformed::Syntax("a blank is needed after the path")),
             ("MAIL FROM:<a@b.test> SIZE=1 size=2", Malformed::Syntax("a parameter stands there twice")),
             ("MAIL FROM:<a@b.test> ENVID=a+0D+0AX:", Malformed::Syntax("ENVID=xtext")),
+            ("RCPT TO:<a@b.test> ORCPT=utf-8;a\\x{0A}X:", Malformed::Syntax("ORCPT=type;xtext")),
+            ("RCPT TO:<a@b.test> ORCPT=;a@b.test", Malformed::Syntax("ORCPT=type;xtext")),
             ("RCPT TO:<a@b.test> ORCPT=rfc822;a+0AX:", Malformed::Syntax("ORCPT=type;xtext")),
             ("DATA now", Malformed::Syntax("no argument is allowed")),
-            ("BDAT", Malformed::Syntax("BDAT size [LAST]")),
-            ("BDAT -1", Malformed::Syntax("BDAT size [LAST]")),
+            ("BDAT", Malformed::Chunk),
+            ("BDAT -1", Malformed::Chunk),
+            ("BDAT 1 FIRST", Malformed::Chunk),
         ] {
             assert_eq!(one(line), Command::Malformed(wrong), "{line}");
         }

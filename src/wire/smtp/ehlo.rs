@@ -1,7 +1,7 @@
 //! The client's side: what a server announced after EHLO (RFC 5321 §4.1.1.1), and commands in their wire form.
 
 use super::command::{Forward, Mail, Rcpt};
-use super::path::xtext_encode;
+use super::path::{orcpt_encode, xtext_encode};
 use super::reply::Answer;
 use crate::model::dsn::{BodyKind, Notify, Ret};
 use std::fmt;
@@ -122,7 +122,7 @@ impl fmt::Display for AskRcpt<'_> {
             write!(f, " NOTIFY={}", asked.join(","))?;
         }
         match self.rcpt.orcpt.as_ref().and_then(|orcpt| orcpt.split_once(';')) {
-            Some((kind, address)) => write!(f, " ORCPT={kind};{}", xtext_encode(address)),
+            Some((kind, address)) => write!(f, " ORCPT={kind};{}", orcpt_encode(kind, address, self.to.smtputf8)),
             None => Ok(()),
         }
     }
@@ -164,6 +164,7 @@ mod tests {
             "MAIL FROM:<a@b.test> SIZE=1 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb",
             "MAIL FROM:<> BODY=BINARYMIME",
             "RCPT TO:<\"a b\"@c.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+20b@c.test",
+            "RCPT TO:<jörg@c.test> NOTIFY=NEVER ORCPT=utf-8;jörg@c.test",
             "RCPT TO:<postmaster>",
         ] {
             let (full, none) = (all(), Capabilities::default());

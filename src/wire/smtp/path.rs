@@ -60,6 +60,42 @@ pub fn xtext_decode(raw: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
+/// The address of an ORCPT, by its type: xtext, or for `utf-8` the forms of RFC 6533 §3, `\\x{E4}` or the character itself.
+pub fn orcpt_decode(kind: &str, raw: &str) -> Option<String> {
+    if !is_utf8(kind) {
+        return xtext_decode(raw);
+    }
+    let (mut out, mut rest) = (String::with_capacity(raw.len()), raw);
+    while let Some(c) = rest.chars().next() {
+        if let Some(after) = rest.strip_prefix("\\x{") {
+            let (digits, after) = after.split_once('}')?;
+            let fine = (2..=6).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+            out.push(char::from_u32(u32::from_str_radix(digits, 16).ok().filter(|_| fine)?)?);
+            rest = after;
+        } else if matches!(c, '+' | '=' | '\\' | ' ') || c.is_control() {
+            return None;
+        } else {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    Some(out)
+}
+
+/// The opposite; `utf8`: the other side takes SMTPUTF8.
+pub fn orcpt_encode(kind: &str, address: &str, utf8: bool) -> String {
+    if !is_utf8(kind) {
+        return xtext_encode(address);
+    }
+    let plain = |c: char| (c.is_ascii_graphic() && !matches!(c, '+' | '=' | '\\')) || (utf8 && !c.is_ascii());
+    let encode = |c: char| if plain(c) { c.to_string() } else { format!("\\x{{{:02X}}}", u32::from(c)) };
+    address.chars().map(encode).collect()
+}
+
+fn is_utf8(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("utf-8")
+}
+
 /// The opposite.
 pub fn xtext_encode(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -79,6 +115,18 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn original_recipients_in_utf8() {
+        for raw in ["jörg@b.test", "j\\x{F6}rg@b.test", "j\\x{00f6}rg@b.test"] {
+            assert_eq!(orcpt_decode("utf-8", raw).as_deref(), Some("jörg@b.test"), "{raw}");
+        }
+        for bad in ["a+41@b", "\\x{}", "\\x{D800}", "\\x{41", "\\y", "a b"] {
+            assert_eq!(orcpt_decode("utf-8", bad), None, "{bad}");
+        }
+        assert_eq!(orcpt_encode("utf-8", "jö+", false), "j\\x{F6}\\x{2B}");
+        assert_eq!(orcpt_encode("utf-8", "jö+", true), "jö\\x{2B}");
+    }
+
+    #[test]
     fn routes_are_dropped_and_quotes_hold_brackets() {
         assert_eq!(address(b"@a.test,@b.test:ann@example.test").unwrap().to_string(), "ann@example.test");
         let (inner, rest) = bracketed(b"<\"a>b\"@example.test> SIZE=1").unwrap();
@@ -94,8 +142,20 @@ mod tests {
         }
 
         #[test]
+        fn original_recipients_come_back(text: String, utf8: bool) {
+            for kind in ["rfc822", "UTF-8"] {
+                let wire = orcpt_encode(kind, &text, utf8);
+                prop_assert!(utf8 || wire.bytes().all(|b| b.is_ascii_graphic()));
+                let back = orcpt_decode(kind, &wire);
+                // Controls beyond ASCII are refused, not passed on.
+                prop_assert!(back.as_ref() == Some(&text) || text.chars().any(|c| c.is_control() && !c.is_ascii()));
+            }
+        }
+
+        #[test]
         fn any_text_is_survived(text: String) {
             xtext_decode(&text);
+            orcpt_decode("utf-8", &text);
             address(text.as_bytes()).ok();
         }
     }

@@ -26,9 +26,9 @@ impl Reply {
         self.code
     }
 
-    /// 4xx and 5xx.
-    pub fn is_refusal(&self) -> bool {
-        self.code >= 400
+    /// 5xx.
+    pub fn is_permanent(&self) -> bool {
+        self.code >= 500
     }
 
     /// Writes it, a line for each line of the text.

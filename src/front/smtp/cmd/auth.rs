@@ -3,7 +3,6 @@
 use crate::front::sign_in::{Ask, Outcome, exchange, offered};
 use crate::front::smtp::Kind;
 use crate::front::smtp::io::Heard;
-use crate::front::smtp::reply::refusal;
 use crate::front::smtp::session::{Next, Session, State};
 use crate::sasl::{Answer, decode_answer};
 use crate::wire::smtp::command::{LONGEST_AUTH, line};
@@ -38,7 +37,7 @@ pub(super) async fn auth(session: &mut Session, mechanism: &str, initial: Option
             if session.failed_logins >= ATTEMPTS {
                 Next::Close(Reply::new(421, 7, 0, "Too many failed attempts"))
             } else {
-                Next::Reply(refusal(&why))
+                Next::Reply(session.refusal(&why))
             }
         }
         Outcome::Broken(why) => Next::Reply(Reply::new(501, 5, 2, why)),

@@ -5,13 +5,14 @@ use crate::front::smtp::Kind;
 use crate::front::smtp::io::Heard;
 use crate::front::smtp::reply::{bad_body, refusal};
 use crate::front::smtp::session::{Next, Session, State, Transaction};
+use crate::mime::header::end_of_header;
 use crate::mime::submission::received_count;
 use crate::model::dsn::BodyKind;
 use crate::service::Refusal;
 use crate::service::delivery::{Answers, Incoming};
 use crate::service::spool::Spool;
 use crate::service::submission::Outgoing;
-use crate::wire::smtp::data::{self, DataReader};
+use crate::wire::smtp::data::{self, BadBody, DataReader};
 use crate::wire::smtp::reply::Reply;
 use std::io;
 
@@ -33,7 +34,7 @@ pub(super) async fn data(session: &mut Session) -> io::Result<Next> {
     }
     let mut spool = match session.services.spool.begin(size).await {
         Ok(spool) => Ok(spool),
-        Err(why) => return Ok(Next::Reply(refusal(&why))),
+        Err(why) => return Ok(Next::Reply(session.refusal(&why))),
     };
     session.io.reply(&Reply::plain(354, "Go on, end with a dot on a line of its own"));
     let (mut reader, mut total, mut piece) = (DataReader::default(), 0u64, Vec::new());
@@ -48,7 +49,7 @@ pub(super) async fn data(session: &mut Session) -> io::Result<Next> {
             break;
         }
         if total > ceiling {
-            return Ok(Next::Close(Reply::new(421, 3, 4, "Far too large")));
+            return Ok(Next::Close(Reply::new(552, 3, 4, "Far too large")));
         }
         if let Some(end) = more(session).await? {
             return Ok(end);
@@ -60,20 +61,21 @@ pub(super) async fn data(session: &mut Session) -> io::Result<Next> {
     finish(session, spool).await
 }
 
-pub(super) async fn bdat(session: &mut Session, size: u64, last: bool) -> io::Result<Next> {
+/// `refused`: the chunk may not be taken, but has to be read.
+pub(super) async fn bdat(session: &mut Session, size: u64, last: bool, refused: Option<Reply>) -> io::Result<Next> {
     let ceiling = session.services.spool.message_limit().saturating_mul(PATIENCE);
     if size > ceiling {
-        return Ok(Next::Close(Reply::new(421, 3, 4, "Far too large")));
+        return Ok(Next::Close(Reply::new(552, 3, 4, "Far too large")));
     }
-    let begun = match ready(session) {
-        Ok(transaction) => Ok((transaction.chunks.take(), transaction.size, transaction.body)),
-        Err(reply) => Err(reply),
+    let begun = match (refused, ready(session)) {
+        (None, Ok(transaction)) => Ok((transaction.chunks.take(), transaction.size, transaction.body)),
+        (Some(reply), _) | (None, Err(reply)) => Err(reply),
     };
     let (mut spool, body) = match begun {
         Ok((Some(spool), _, body)) => (spool, body),
         Ok((None, announced, body)) => {
             let begun = session.services.spool.begin(announced.max(size)).await;
-            (begun.map_err(|why| refusal(&why)), body)
+            (begun.map_err(|why| session.refusal(&why)), body)
         }
         Err(reply) => (Err(reply), BodyKind::SevenBit),
     };
@@ -99,8 +101,7 @@ pub(super) async fn bdat(session: &mut Session, size: u64, last: bool) -> io::Re
         }
         return Ok(Next::Reply(reply));
     }
-    let fault = spool.as_ref().ok().filter(|_| body != BodyKind::Binary).and_then(|spool| data::check(spool.bytes()));
-    if let Some(bad) = fault {
+    if let Some(bad) = spool.as_ref().ok().and_then(|spool| fault(spool.bytes(), body)) {
         spool = Err(bad_body(bad));
     }
     finish(session, spool).await
@@ -115,6 +116,11 @@ fn ready(session: &mut Session) -> Result<&mut Transaction, Reply> {
         State::Mail(transaction) => Ok(transaction),
         _ => Err(Reply::new(503, 5, 1, "Bad sequence of commands")),
     }
+}
+
+/// Binary content is for bodies: header fields are lines all the same (RFC 3030 §3).
+fn fault(bytes: &[u8], body: BodyKind) -> Option<BadBody> {
+    data::check(if body == BodyKind::Binary { &bytes[..end_of_header(bytes)] } else { bytes })
 }
 
 /// Adds octets; a spool that refuses stays refused.
@@ -149,6 +155,10 @@ async fn finish(session: &mut Session, spool: Result<Spool, Reply>) -> io::Resul
     };
     session.state = State::Greeted(transaction.greeting.clone());
     let count = transaction.recipients.len();
+    if let (0, Err(reply)) = (count, &spool) {
+        // The last chunk for nobody: there is one answer all the same.
+        return Ok(Next::Reply(reply.clone()));
+    }
     let spool = spool.and_then(|spool| {
         if received_count(spool.bytes()) >= HOPS {
             Err(Reply::new(554, 4, 6, "Too many hops: the message goes in circles"))
@@ -160,6 +170,9 @@ async fn finish(session: &mut Session, spool: Result<Spool, Reply>) -> io::Resul
         Err(reply) => vec![reply; count],
         Ok(spool) => hand_over(session, *transaction, spool, received).await,
     };
+    if answers.iter().any(|answer| answer.code() < 400) {
+        session.errors = 0;
+    }
     if session.options.kind == Kind::Lmtp {
         answers.iter().for_each(|answer| session.io.reply(answer));
         return Ok(Next::Done);
@@ -181,7 +194,7 @@ async fn hand_over(session: &Session, transaction: Transaction, spool: Spool, re
         let answer = match session.services.submission.submit(who, outgoing).await {
             Ok(()) => ok(),
             Err(Refusal::Denied) => Reply::new(550, 7, 1, "The From field names an address that is not yours"),
-            Err(why) => refusal(&why),
+            Err(why) => session.refusal(&why),
         };
         return vec![answer; count];
     }
@@ -194,7 +207,7 @@ async fn hand_over(session: &Session, transaction: Transaction, spool: Spool, re
     let incoming =
         Incoming { sender: from, recipients: targets, message, received, dsn, ret, envid, smtputf8, body, answers };
     let outcomes = session.services.delivery.deliver(incoming).await;
-    outcomes.into_iter().map(|outcome| outcome.map_or_else(|why| refusal(&why), |()| ok())).collect()
+    outcomes.into_iter().map(|outcome| outcome.map_or_else(|why| session.refusal(&why), |()| ok())).collect()
 }
 
 /// The trace field (RFC 5321 §4.4, protocol names of RFC 3848 and RFC 6531 §4.3).
@@ -219,7 +232,9 @@ fn received_field(session: &Session) -> String {
         std::net::IpAddr::V4(ip) => format!("[{ip}]"),
         std::net::IpAddr::V6(ip) => format!("[IPv6:{ip}]"),
     };
-    let name = transaction.greeting.name.replace(['(', ')', ';'], "?");
+    // Nothing in the name may end the clause it stands in, or make an ASCII message need SMTPUTF8.
+    let odd = |c: char| matches!(c, '(' | ')' | ';' | '"' | '\\') || !(c.is_ascii() || transaction.smtputf8);
+    let name = transaction.greeting.name.replace(odd, "?");
     let date = session.services.clock.now().to_rfc2822();
     format!(
         "Received: from {name} ({peer})\r\n\tby {} (Mailstead) with {base}{s}{a}{cipher}{only};\r\n\t{date}\r\n",

@@ -1,6 +1,5 @@
 //! MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3).
 
-use crate::front::smtp::reply::refusal;
 use crate::front::smtp::session::{Next, Session, State, Target, Transaction};
 use crate::front::smtp::{Kind, RECIPIENTS};
 use crate::model::address::Address;
@@ -22,7 +21,7 @@ pub(super) async fn mail(session: &mut Session, mail: Mail) -> Next {
         {
             return Next::Reply(match why {
                 Refusal::Denied => Reply::new(553, 7, 1, "That sender address is not yours"),
-                other => refusal(&other),
+                other => session.refusal(&other),
             });
         }
     }
@@ -31,10 +30,10 @@ pub(super) async fn mail(session: &mut Session, mail: Mail) -> Next {
     }
     let limit = session.services.spool.message_limit();
     if mail.size.is_some_and(|size| size > limit) {
-        return Next::Reply(refusal(&Refusal::TooLarge(limit)));
+        return Next::Reply(session.refusal(&Refusal::TooLarge(limit)));
     }
     if session.services.spool.is_full() {
-        return Next::Reply(refusal(&Refusal::Full));
+        return Next::Reply(session.refusal(&Refusal::Full));
     }
     session.state = State::Mail(Box::new(Transaction {
         greeting,
@@ -86,13 +85,12 @@ async fn for_stranger(session: &Session, to: &Forward) -> Checked {
         Forward::Address(address) => session.services.directory.resolve(address).await,
         Forward::Postmaster => session.services.directory.postmaster().await,
     };
-    match resolved.map_err(|why| refusal(&why))? {
+    match resolved.map_err(|why| session.refusal(&why))? {
         Resolved::Deliver(recipient) => Ok((recipient.address.clone(), Some(recipient))),
         Resolved::NotOurs => Err(Reply::new(550, 7, 1, "We do not relay for that domain")),
-        Resolved::Unknown => Err(refusal(&Refusal::NotFound)),
+        Resolved::Unknown => Err(session.refusal(&Refusal::NotFound)),
         Resolved::Disabled => Err(Reply::new(550, 2, 1, "That mailbox takes no mail")),
-        Resolved::OverQuota { permanent: false } => Err(Reply::new(452, 2, 2, "Mailbox is full, try again later")),
-        Resolved::OverQuota { permanent: true } => Err(Reply::new(552, 2, 2, "Mailbox is full")),
+        Resolved::OverQuota => Err(session.refusal(&Refusal::OverQuota)),
     }
 }
 
@@ -100,12 +98,14 @@ async fn for_stranger(session: &Session, to: &Forward) -> Checked {
 async fn for_member(session: &Session, to: &Forward) -> Checked {
     let address = match to {
         Forward::Address(address) => address.clone(),
-        Forward::Postmaster => match session.services.directory.postmaster().await.map_err(|why| refusal(&why))? {
-            Resolved::Deliver(recipient) => recipient.address,
-            _ => return Err(refusal(&Refusal::NotFound)),
-        },
+        Forward::Postmaster => {
+            match session.services.directory.postmaster().await.map_err(|why| session.refusal(&why))? {
+                Resolved::Deliver(recipient) => recipient.address,
+                _ => return Err(session.refusal(&Refusal::NotFound)),
+            }
+        }
     };
     let Some(who) = &session.who else { return Err(Reply::new(530, 7, 0, "Authentication is needed")) };
-    session.services.submission.check_recipient(who, &address).await.map_err(|why| refusal(&why))?;
+    session.services.submission.check_recipient(who, &address).await.map_err(|why| session.refusal(&why))?;
     Ok((address, None))
 }
