@@ -1,5 +1,7 @@
 //! What an envelope asks for beside its addresses: notifications (RFC 3461) and the kind of body (RFC 6152, RFC 3030).
 
+use super::address::Address;
+
 bitflags::bitflags! {
     /// NOTIFY of RCPT (RFC 3461 §4.1); empty: not asked.
     #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +19,14 @@ pub struct DsnRequest {
     pub notify: Notify,
     /// ORCPT, decoded: `rfc822;ann@example.org`.
     pub orcpt: Option<String>,
+}
+
+impl DsnRequest {
+    /// ORCPT of the next hop: what the sender gave, else the address it was asked for by (RFC 3461 §5.2.1, RFC 6533 §3).
+    pub fn orcpt_for(&self, address: &Address) -> String {
+        let kind = if address.needs_utf8() { "utf-8" } else { "rfc822" };
+        self.orcpt.clone().unwrap_or_else(|| format!("{kind};{address}"))
+    }
 }
 
 /// RET of MAIL (RFC 3461 §4.3).

@@ -6,7 +6,7 @@ use crate::net::client::{Check, ClientTls, connect};
 use crate::net::stream::Stream;
 use crate::sasl::client::Client;
 use crate::sasl::{Answer as SaslAnswer, Mechanism, decode_answer, encode_challenge};
-use crate::service::queue::{Letter, Outcome, Words};
+use crate::service::queue::{Due, Letter, Outcome, Words};
 use crate::wire::Decoded;
 use crate::wire::smtp::command::{Forward, Mail, Rcpt};
 use crate::wire::smtp::data;
@@ -48,6 +48,8 @@ pub struct Connection {
     times: Times,
     /// A body began: if the connection breaks now, nobody knows whether it was taken.
     handed: bool,
+    /// Answers can still be told to belong to what was asked.
+    usable: bool,
 }
 
 impl Connection {
@@ -57,7 +59,7 @@ impl Connection {
     /// [`Failed`], always temporary: the message is not what is wrong.
     pub async fn open(route: &Smarthost, hello: &str, tls: &ClientTls, times: Times) -> Result<Self> {
         let ours = |status: &'static str| {
-            move |error: std::io::Error| Failed(Words::ours(status, format!("{}: {error}", route.host)))
+            move |error: std::io::Error| Failed(Words::ours(status, &format!("{}: {error}", route.host)))
         };
         let mut stream = connect(&route.host, route.port, times.connect).await.map_err(ours("4.4.1"))?;
         if route.security == Security::Implicit {
@@ -65,7 +67,7 @@ impl Connection {
             stream = stream.start_client_tls(tls, Check::Name, host, times.connect).await.map_err(ours("4.7.5"))?;
         }
         let host = route.host.clone();
-        let mut this = Self { stream, input: Vec::new(), host, can: Capabilities::default(), times, handed: false };
+        let mut this = Self::new(stream, host, times);
         let greeting = this.read(times.command).await?;
         this.must(greeting, 220)?;
         this.greet(hello).await?;
@@ -76,6 +78,11 @@ impl Connection {
             this.sign_in(user, password.expose()).await?;
         }
         Ok(this)
+    }
+
+    fn new(stream: Stream, host: String, times: Times) -> Self {
+        let can = Capabilities::default();
+        Self { stream, input: Vec::new(), host, can, times, handed: false, usable: true }
     }
 
     async fn greet(&mut self, hello: &str) -> Result<()> {
@@ -104,9 +111,9 @@ impl Connection {
         let stream = stream
             .start_client_tls(tls, check, &host, times.connect)
             .await
-            .map_err(|error| Failed(Words::ours("4.7.5", format!("{host}: {error}"))))?;
+            .map_err(|error| Failed(Words::ours("4.7.5", &format!("{host}: {error}"))))?;
         // Whatever was read before the handshake came in the clear and is forgotten (RFC 3207 §4.2).
-        let mut this = Self { stream, input: Vec::new(), host, can: Capabilities::default(), times, handed: false };
+        let mut this = Self::new(stream, host, times);
         this.greet(hello).await?;
         Ok(this)
     }
@@ -150,21 +157,37 @@ impl Connection {
     /// [`Failed`]: the connection broke. After the last dot nobody knows, and it will be sent again: twice rather than never.
     pub async fn send(&mut self, letter: &Letter, octets: &[u8]) -> Result<Vec<Outcome>> {
         self.handed = false;
+        // An address that the server can't take is no reason to keep the message from the others.
+        let (asked, beyond): (Vec<&Due>, Vec<&Due>) =
+            letter.recipients.iter().partition(|due| self.can.smtputf8 || !due.address.needs_utf8());
+        let beyond: Vec<_> = beyond.iter().map(|due| due.id).collect();
+        let mut outcomes = self.send_to(letter, &asked, octets).await?.into_iter();
+        let outcome = |due: &Due| match beyond.contains(&due.id) {
+            true => Outcome::Permanent(self.ours("5.6.7", "the server does not take addresses in UTF-8")),
+            false => outcomes.next().unwrap_or_else(|| self.refused(&no_answer())),
+        };
+        Ok(letter.recipients.iter().map(outcome).collect())
+    }
+
+    async fn send_to(&mut self, letter: &Letter, to: &[&Due], octets: &[u8]) -> Result<Vec<Outcome>> {
+        if to.is_empty() {
+            return Ok(Vec::new());
+        }
         let way = match self.way(letter, octets) {
             Ok(way) => way,
-            Err(words) => return Ok(vec![Outcome::Permanent(words); letter.recipients.len()]),
+            Err(words) => return Ok(vec![Outcome::Permanent(words); to.len()]),
         };
-        let (mail, rcpts) = self.envelope(letter, octets);
+        let (mail, rcpts) = self.envelope(letter, to, octets);
         let mut answers = self.transact(mail, rcpts).await?.into_iter();
         let of_mail = answers.next().unwrap_or_else(no_answer);
         if of_mail.code / 100 != 2 {
-            self.reset().await?;
-            return Ok(vec![self.refused(&of_mail); letter.recipients.len()]);
+            self.reset().await;
+            return Ok(vec![self.refused(&of_mail); to.len()]);
         }
         let of_rcpts: Vec<Answer> = answers.collect();
         let taken = |answer: &Answer| answer.code / 100 == 2;
         if !of_rcpts.iter().any(taken) {
-            self.reset().await?;
+            self.reset().await;
             return Ok(of_rcpts.iter().map(|answer| self.refused(answer)).collect());
         }
         self.handed = true;
@@ -173,21 +196,25 @@ impl Connection {
             Way::Bdat => self.bdat(octets).await?,
         };
         let sent = end.code / 100 == 2;
+        if !sent {
+            self.reset().await;
+        }
         let outcome = |answer: &Answer| match (taken(answer), sent) {
             (false, _) => self.refused(answer),
             (true, false) => self.refused(&end),
             (true, true) => Outcome::Sent { words: self.words(&end), reports: self.can.dsn },
         };
-        let outcomes = of_rcpts.iter().map(outcome).collect();
-        if !sent {
-            self.reset().await?;
-        }
-        Ok(outcomes)
+        Ok(of_rcpts.iter().map(outcome).collect())
     }
 
     /// Whether the letter whose sending failed may have arrived all the same.
     pub fn may_have_arrived(&self) -> bool {
         self.handed
+    }
+
+    /// Whether another letter may go over it.
+    pub fn is_usable(&self) -> bool {
+        self.usable
     }
 
     /// Says goodbye; what the server says to that does not matter.
@@ -198,12 +225,12 @@ impl Connection {
 
     /// How the octets can go, or why they can't (RFC 3030, RFC 6152, RFC 6531 §3.6).
     fn way(&self, letter: &Letter, octets: &[u8]) -> std::result::Result<Way, Words> {
-        let no = |status, text: &str| Err(Words::ours(status, format!("{}: {text}", self.host)));
+        let no = |status, text| Err(self.ours(status, text));
         let eight = !octets.is_ascii();
         if !self.can.takes(octets.len() as u64) {
             return no("5.3.4", "the message is larger than the server takes");
         }
-        if needs_utf8(letter, octets) && !self.can.smtputf8 {
+        if needs_utf8(letter, &[], octets) && !self.can.smtputf8 {
             return no("5.6.7", "the server does not take addresses or headers in UTF-8");
         }
         if eight && !self.can.eight_bit && !self.can.binary {
@@ -216,7 +243,7 @@ impl Connection {
         }
     }
 
-    fn envelope(&self, letter: &Letter, octets: &[u8]) -> (String, Vec<String>) {
+    fn envelope(&self, letter: &Letter, to: &[&Due], octets: &[u8]) -> (String, Vec<String>) {
         let binary = data::check(octets).is_some();
         let body = match (binary, octets.is_ascii()) {
             (true, _) => BodyKind::Binary,
@@ -227,17 +254,17 @@ impl Connection {
             from: letter.sender.clone(),
             size: Some(octets.len() as u64),
             body,
-            smtputf8: needs_utf8(letter, octets),
+            smtputf8: needs_utf8(letter, to, octets),
             ret: letter.ret,
             envid: letter.envid.clone(),
         };
-        let rcpt = |due: &crate::service::queue::Due| {
+        let rcpt = |due: &&Due| {
             // A null sender hears nothing, so nobody is asked to tell it anything.
             let notify = if letter.sender.is_none() { Notify::NEVER } else { due.notify };
             let rcpt = Rcpt { to: Forward::Address(due.address.clone()), notify, orcpt: due.orcpt.clone() };
             AskRcpt { rcpt: &rcpt, to: &self.can }.to_string()
         };
-        (AskMail { mail: &mail, to: &self.can }.to_string(), letter.recipients.iter().map(rcpt).collect())
+        (AskMail { mail: &mail, to: &self.can }.to_string(), to.iter().map(rcpt).collect())
     }
 
     /// MAIL and all RCPT, in one packet where the server takes that (RFC 2920); an answer for each.
@@ -264,7 +291,8 @@ impl Connection {
     async fn data(&mut self, octets: &[u8]) -> Result<Answer> {
         let go = self.ask("DATA").await?;
         if go.code != 354 {
-            return Ok(go);
+            // A yes before there was a message is no yes to the message.
+            return if go.code >= 400 { Ok(go) } else { Err(self.failed("4.5.0", "the server took no message")) };
         }
         let mut stuffed = Vec::with_capacity(octets.len() + octets.len() / 64 + 8);
         data::stuff(octets, &mut stuffed);
@@ -278,9 +306,9 @@ impl Connection {
         self.read(self.times.end).await
     }
 
-    async fn reset(&mut self) -> Result<()> {
-        let answer = self.ask("RSET").await?;
-        self.must(answer, 250).map(|_| ())
+    /// Ends the transaction. What was answered in it counts, even if the server has had enough of us.
+    async fn reset(&mut self) {
+        self.usable = self.ask("RSET").await.is_ok_and(|answer| answer.code == 250);
     }
 
     async fn ask(&mut self, line: &str) -> Result<Answer> {
@@ -332,12 +360,15 @@ impl Connection {
     }
 
     fn failed(&self, status: &str, text: &str) -> Failed {
-        Failed(Words::ours(status, format!("{}: {text}", self.host)))
+        Failed(self.ours(status, text))
+    }
+
+    fn ours(&self, status: &str, text: &str) -> Words {
+        Words::ours(status, &format!("{}: {text}", self.host))
     }
 
     fn words(&self, answer: &Answer) -> Words {
-        let status = answer.enhanced().map(str::to_owned);
-        Words { code: answer.code, status, text: answer.text(), remote: Some(self.host.clone()) }
+        Words::theirs(answer.code, answer.enhanced(), &answer.text(), &self.host)
     }
 
     fn refused(&self, answer: &Answer) -> Outcome {
@@ -356,9 +387,9 @@ fn no_answer() -> Answer {
 }
 
 /// Whether an address or a header field is not ASCII (RFC 6531 §3.4).
-fn needs_utf8(letter: &Letter, octets: &[u8]) -> bool {
+fn needs_utf8(letter: &Letter, to: &[&Due], octets: &[u8]) -> bool {
     let header = crate::mime::header::end_of_header(octets);
-    letter.recipients.iter().any(|due| due.address.needs_utf8())
+    to.iter().any(|due| due.address.needs_utf8())
         || letter.sender.as_ref().is_some_and(crate::model::address::Address::needs_utf8)
         || (letter.smtputf8 && !octets[..header].is_ascii())
 }

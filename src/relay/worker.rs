@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Recipients taken for one connection.
@@ -88,6 +89,7 @@ async fn work(queue: Queue, options: Arc<Options>, letters: Vec<Letter>, stop: C
     let mut connection: Option<Connection> = None;
     // A server that can't be reached is not asked again for each letter.
     let mut broken: Option<Words> = None;
+    let mut renewal = Instant::now() + RENEW;
     for (n, letter) in letters.iter().enumerate() {
         if stop.is_cancelled() {
             if let Err(error) = queue.give_back(&letters[n..]).await {
@@ -98,8 +100,9 @@ async fn work(queue: Queue, options: Arc<Options>, letters: Vec<Letter>, stop: C
         let outcomes = match &broken {
             Some(words) => all(letter, words),
             None => {
+                let renew = || renew(&queue, &letters[n..]);
                 let (outcomes, failed) =
-                    with_lease(&queue, &letters[n..], one(&queue, &options, &mut connection, letter)).await;
+                    with_lease(&mut renewal, renew, one(&queue, &options, &mut connection, letter)).await;
                 broken = failed;
                 outcomes
             }
@@ -115,19 +118,29 @@ async fn work(queue: Queue, options: Arc<Options>, letters: Vec<Letter>, stop: C
     }
 }
 
-/// Renews the leases of what waits while `doing` runs.
-async fn with_lease<T>(queue: &Queue, letters: &[Letter], doing: impl Future<Output = T>) -> T {
+/// Calls `renew` while `doing` runs, whenever `renewal` is past: many short tries last long too.
+async fn with_lease<T, F: Future<Output = ()>>(
+    renewal: &mut Instant,
+    renew: impl Fn() -> F,
+    doing: impl Future<Output = T>,
+) -> T {
     tokio::pin!(doing);
     loop {
         tokio::select! {
-            done = &mut doing => return done,
-            () = tokio::time::sleep(RENEW) => {
-                for letter in letters {
-                    if let Err(error) = queue.renew(letter).await {
-                        tracing::warn!(%error, "a lease was not renewed");
-                    }
-                }
+            biased;
+            () = tokio::time::sleep_until(*renewal) => {
+                *renewal = Instant::now() + RENEW;
+                renew().await;
             }
+            done = &mut doing => return done,
+        }
+    }
+}
+
+async fn renew(queue: &Queue, letters: &[Letter]) {
+    for letter in letters {
+        if let Err(error) = queue.renew(letter).await {
+            tracing::warn!(%error, "a lease was not renewed");
         }
     }
 }
@@ -172,12 +185,34 @@ async fn one(
         };
         match open.send(letter, &octets.bytes).await {
             Ok(outcomes) => {
-                *connection = Some(open);
+                *connection = open.is_usable().then_some(open);
                 return (Some(outcomes), None);
             }
             // Kept from the letter before and closed meanwhile: once more on a fresh one.
             Err(_) if reused && !open.may_have_arrived() => {}
             Err(Failed(words)) => return (all(letter, &words), None),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[tokio::test]
+    async fn leases_are_renewed_when_it_is_time_however_the_work_is_cut() {
+        let renewals = Cell::new(0);
+        let renew = || {
+            renewals.set(renewals.get() + 1);
+            std::future::ready(())
+        };
+        // Earlier letters took all the time there was.
+        let mut renewal = Instant::now() - Duration::from_secs(1);
+        for _ in 0..50 {
+            with_lease(&mut renewal, renew, std::future::ready(())).await;
+        }
+        assert_eq!(renewals.get(), 1);
+        assert!(renewal > Instant::now());
     }
 }

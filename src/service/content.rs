@@ -1,8 +1,9 @@
 //! From a message's bytes to what the store keeps of them.
 
-use super::spool::Spooled;
+use super::spool::{Spooled, hash_of};
 use super::{Refusal, Result};
 use crate::mime::content::Content;
+use crate::model::ids::BlobHash;
 use crate::store::blob::{CHUNK, ContentRow, NewBlob};
 use std::sync::Arc;
 
@@ -11,14 +12,27 @@ use std::sync::Arc;
 /// # Errors
 /// [`Refusal::Internal`] when memory is out.
 pub async fn new_blob(message: Arc<Spooled>) -> Result<Arc<NewBlob>> {
-    if message.len() as usize <= CHUNK {
-        return build(&message);
-    }
-    tokio::task::spawn_blocking(move || build(&message)).await.map_err(|e| Refusal::Internal(e.into()))?
+    let small = message.len() as usize <= CHUNK;
+    let build = move || build(message.hash(), message.bytes());
+    if small { build() } else { aside(build).await }
 }
 
-fn build(message: &Spooled) -> Result<Arc<NewBlob>> {
-    Ok(Arc::new(NewBlob::new(message.hash(), message.bytes(), content_row(message.bytes()))?))
+/// The same for octets that were written here.
+///
+/// # Errors
+/// As [`new_blob`].
+pub async fn new_blob_of(bytes: Arc<Vec<u8>>) -> Result<Arc<NewBlob>> {
+    let small = bytes.len() <= CHUNK;
+    let build = move || build(hash_of(&bytes), &bytes);
+    if small { build() } else { aside(build).await }
+}
+
+async fn aside(build: impl FnOnce() -> Result<Arc<NewBlob>> + Send + 'static) -> Result<Arc<NewBlob>> {
+    tokio::task::spawn_blocking(build).await.map_err(|e| Refusal::Internal(e.into()))?
+}
+
+fn build(hash: BlobHash, bytes: &[u8]) -> Result<Arc<NewBlob>> {
+    Ok(Arc::new(NewBlob::new(hash, bytes, content_row(bytes))?))
 }
 
 /// What is kept of a message beside its bytes (I4).

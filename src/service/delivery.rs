@@ -92,11 +92,11 @@ impl Delivery {
         let now = self.base.clock.now();
         let mut job = Job { blobs: vec![blob.clone()], messages: Vec::new(), now };
         let mut outgoing = Vec::new();
-        let mut filed = HashSet::new();
+        let (mut filed, mut sent) = (HashSet::new(), HashSet::new());
         for (n, recipient) in recipients.iter().enumerate().filter(|(n, _)| taken[*n]) {
             let prefix = trace(sender.as_ref(), &recipient.address, &received);
             for local in &recipient.locals {
-                // One copy in a mailbox, however many of the recipients lead there.
+                // One copy for each end, however many of the recipients lead there.
                 if filed.insert(local.inbox) {
                     job.messages.push(NewMessage {
                         account: local.account,
@@ -110,7 +110,8 @@ impl Delivery {
                 }
             }
             let asked = dsn.get(n).cloned().unwrap_or_default();
-            outgoing.extend(recipient.remotes.iter().map(|to| forward(to, &recipient.address, &asked, &received)));
+            let remotes = recipient.remotes.iter().filter(|to| sent.insert(*to));
+            outgoing.extend(remotes.map(|to| forward(to, &recipient.address, &asked, &received)));
         }
         let local = |n: &usize| taken[*n] && !recipients[*n].locals.is_empty();
         let asked = (0..recipients.len()).filter(local).filter_map(|n| Some((&recipients[n].address, dsn.get(n)?)));
@@ -151,9 +152,9 @@ impl Delivery {
             };
             tx.queue_add(&new, now).await?;
         }
-        if let Some((report, address, domain)) = report {
+        if let Some((report, to)) = report {
             let id = tx.blob_add(&report, now).await?;
-            tx.queue_add(&of_report(id, report.size, (address, domain), expires_at), now).await?;
+            tx.queue_add(&of_report(id, report.size, &to, expires_at), now).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -169,7 +170,7 @@ fn forward(to: &Address, via: &Address, asked: &DsnRequest, received: &str) -> N
     NewRecipient {
         address: to.to_string(),
         domain: to.domain().to_string(),
-        orcpt: asked.orcpt.clone().or_else(|| Some(format!("rfc822;{via}"))),
+        orcpt: Some(asked.orcpt_for(via)),
         notify: asked.notify.bits() as i16,
         prefix: Some(format!("Delivered-To: {via}\r\n{received}").into_bytes()),
     }

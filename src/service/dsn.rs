@@ -1,13 +1,19 @@
 //! Reports to a sender about what became of a message (RFC 3464, RFC 3461 §5, RFC 6533).
 
+use super::content::new_blob_of;
+use super::directory::{Directory, Local, Resolved};
 use super::{Base, Refusal, Result};
 use crate::mime::header::{end_of_header, fields, unfold};
 use crate::mime::words;
 use crate::model::address::Address;
-use crate::model::dsn::{BodyKind, Notify, Ret};
+use crate::model::dsn::{BodyKind, DsnRequest, Notify, Ret};
+use crate::model::flags::SystemFlags;
+use crate::store::append::{Job, NewMessage};
+use crate::store::blob::NewBlob;
 use askama::Template;
 use chrono::{DateTime, Utc};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 /// A whole message is returned up to this size unless only its header was asked for.
 const RETURNED: usize = 64 << 10;
@@ -184,8 +190,8 @@ impl Report<'_> {
     }
 }
 
-/// Remote words in one line of printable characters.
-fn one_line(text: &str) -> String {
+/// Remote words in one line of printable characters, of a length that can be stored and shown.
+pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS).collect()
 }
 
@@ -195,49 +201,38 @@ fn random_hex(octets: usize) -> Result<String> {
     Ok(random.iter().map(|b| format!("{b:02x}")).collect())
 }
 
-/// Where a report goes: into a member's INBOX in the transaction that tells the fate, or into the queue.
-pub(super) enum Post {
-    Local(crate::store::append::Job),
-    Remote(std::sync::Arc<crate::store::blob::NewBlob>, String, String),
-    /// The sender is not there any more.
-    Nowhere,
+/// Where a report goes: into INBOXes in the transaction that tells the fate, and into the queue for who is elsewhere.
+/// Nowhere if the sender is not there any more.
+#[derive(Default)]
+pub(super) struct Post {
+    pub messages: Vec<NewMessage>,
+    pub remotes: Vec<Address>,
+    /// The report itself; `None`: nowhere.
+    pub blob: Option<Arc<NewBlob>>,
 }
 
 /// Prepares a report's way; nothing is written yet.
-pub(super) async fn post(
-    base: &Base,
-    directory: &super::directory::Directory,
-    to: &Address,
-    report: &[u8],
-) -> Result<Post> {
-    use super::directory::Resolved;
-    use crate::model::flags::SystemFlags;
-    use crate::store::append::{Job, NewMessage};
-    let blob =
-        crate::store::blob::NewBlob::new(super::spool::hash_of(report), report, super::content::content_row(report))?;
-    let blob = std::sync::Arc::new(blob);
-    match directory.resolve(to).await? {
-        Resolved::NotOurs => Ok(Post::Remote(blob, to.to_string(), to.domain().to_string())),
-        Resolved::Deliver(recipient) => {
-            let now = base.clock.now();
-            let prefix = format!("Return-Path: <>\r\nDelivered-To: {to}\r\n").into_bytes();
-            let message = |local: &super::directory::Local| NewMessage {
-                account: local.account,
-                mailbox: local.inbox,
-                blob: 0,
-                flags: SystemFlags::empty(),
-                keywords: Vec::new(),
-                internal_at: now,
-                prefix: prefix.clone(),
-            };
-            let messages: Vec<_> = recipient.locals.iter().map(message).collect();
-            Ok(match messages.is_empty() {
-                true => Post::Nowhere,
-                false => Post::Local(Job { blobs: vec![blob], messages, now }),
-            })
+pub(super) async fn post(base: &Base, directory: &Directory, to: &Address, report: Vec<u8>) -> Result<Post> {
+    let (locals, remotes) = match directory.lead(to).await? {
+        Resolved::NotOurs => (Vec::new(), vec![to.clone()]),
+        Resolved::Deliver(recipient) => (recipient.locals, recipient.remotes),
+        Resolved::Unknown | Resolved::Disabled | Resolved::OverQuota => {
+            tracing::info!("a report has nowhere to go: its sender is not here any more");
+            return Ok(Post::default());
         }
-        Resolved::Unknown | Resolved::Disabled | Resolved::OverQuota { .. } => Ok(Post::Nowhere),
-    }
+    };
+    let blob = Some(new_blob_of(Arc::new(report)).await?);
+    let prefix = format!("Return-Path: <>\r\nDelivered-To: {to}\r\n").into_bytes();
+    let message = |local: Local| NewMessage {
+        account: local.account,
+        mailbox: local.inbox,
+        blob: 0,
+        flags: SystemFlags::empty(),
+        keywords: Vec::new(),
+        internal_at: base.clock.now(),
+        prefix: prefix.clone(),
+    };
+    Ok(Post { messages: locals.into_iter().map(message).collect(), remotes, blob })
 }
 
 /// What a door knows of a message whose local copies are about to be committed.
@@ -247,18 +242,18 @@ pub(super) struct Delivered<'a> {
     pub ret: Option<Ret>,
     pub body: BodyKind,
     /// Local recipients: as asked for, ORCPT, and what the sender wants to hear.
-    pub recipients: Vec<(&'a Address, &'a crate::model::dsn::DsnRequest)>,
+    pub recipients: Vec<(&'a Address, &'a DsnRequest)>,
     pub original: &'a [u8],
 }
 
 /// The report to a sender who asked for success (RFC 3461 §4.1), to be committed with the copies it tells of.
 pub(super) async fn delivered(
     base: &Base,
-    directory: &super::directory::Directory,
+    directory: &Directory,
     hostname: &str,
     message: Delivered<'_>,
 ) -> Result<Post> {
-    let Some(to) = message.sender else { return Ok(Post::Nowhere) };
+    let Some(to) = message.sender else { return Ok(Post::default()) };
     let asked = message.recipients.iter().filter(|(_, asked)| Action::Delivered.wanted(asked.notify));
     let recipients: Vec<Reported> = asked
         .map(|(address, asked)| Reported {
@@ -270,7 +265,7 @@ pub(super) async fn delivered(
         })
         .collect();
     if recipients.is_empty() {
-        return Ok(Post::Nowhere);
+        return Ok(Post::default());
     }
     let now = base.clock.now();
     let report = Report {
@@ -286,28 +281,19 @@ pub(super) async fn delivered(
         recipients: &recipients,
         original: message.original,
     };
-    post(base, directory, to, &report.compose()?).await
+    post(base, directory, to, report.compose()?).await
 }
 
 impl Post {
-    /// Puts a local report among the messages of `job`; answers one that is to be queued.
-    pub(super) fn join(
-        self,
-        job: &mut crate::store::append::Job,
-    ) -> Option<(std::sync::Arc<crate::store::blob::NewBlob>, String, String)> {
-        match self {
-            Self::Nowhere => None,
-            Self::Remote(blob, address, domain) => Some((blob, address, domain)),
-            Self::Local(report) => {
-                let first = job.blobs.len();
-                job.blobs.extend(report.blobs);
-                job.messages.extend(report.messages.into_iter().map(|mut message| {
-                    message.blob += first;
-                    message
-                }));
-                None
-            }
+    /// Puts local copies among the messages of `job`; answers what is to be queued, and for whom.
+    pub(super) fn join(self, job: &mut Job) -> Option<(Arc<NewBlob>, Vec<Address>)> {
+        let blob = self.blob?;
+        if !self.messages.is_empty() {
+            let at = job.blobs.len();
+            job.blobs.push(blob.clone());
+            job.messages.extend(self.messages.into_iter().map(|message| NewMessage { blob: at, ..message }));
         }
+        (!self.remotes.is_empty()).then_some((blob, self.remotes))
     }
 }
 

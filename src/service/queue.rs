@@ -3,12 +3,13 @@
 use super::account::Actor;
 use super::backoff::retry_after;
 use super::directory::Directory;
-use super::dsn::{Action, Post, Report, Reported, post};
+use super::dsn::{Action, Post, Report, Reported, one_line, post};
 use super::spool::{Reserved, SpoolRoom};
 use super::{Base, Refusal, Result};
 use crate::model::address::Address;
 use crate::model::dsn::{BodyKind, Notify, Ret};
 use crate::model::ids::{BlobId, QueueId, QueueRecipientId};
+use crate::store::append::Job;
 use crate::store::audit::AuditRow;
 use crate::store::queue::{DueRow, FateRow, NewQueued, NewRecipient, QueueRow};
 use bytes::Bytes;
@@ -87,8 +88,21 @@ pub struct Words {
 
 impl Words {
     /// Our own finding.
-    pub fn ours(status: &str, text: impl Into<String>) -> Self {
-        Self { code: 0, status: Some(status.to_owned()), text: text.into(), remote: None }
+    pub fn ours(status: &str, text: &str) -> Self {
+        Self { code: 0, status: Some(status.to_owned()), text: one_line(text), remote: None }
+    }
+
+    /// What a server said, whatever octets it used.
+    pub fn theirs(code: u16, status: Option<&str>, text: &str, server: &str) -> Self {
+        Self { code, status: status.map(str::to_owned), text: one_line(text), remote: Some(server.to_owned()) }
+    }
+
+    /// The same with the status in another class: what was temporary every time has failed for good, and a server that
+    /// refuses us is not what is wrong with a message (RFC 3464 §2.3.4).
+    fn in_class(self, class: char) -> Self {
+        let unknown = if class == '5' { "4.7" } else { "0.0" };
+        let detail = self.status.as_deref().and_then(|s| s.split_once('.')).map_or(unknown, |(_, detail)| detail);
+        Self { status: Some(format!("{class}.{detail}")), ..self }
     }
 
     fn line(&self) -> String {
@@ -115,8 +129,14 @@ impl Queue {
     }
 
     /// Makes one message or all due now; how many recipients.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for an id that is not there.
     pub async fn retry(&self, actor: &Actor, id: Option<QueueId>) -> Result<u64> {
         let now = self.base.clock.now();
+        if id.is_some() && self.list(id).await?.is_empty() {
+            return Err(Refusal::NotFound);
+        }
         let mut tx = self.base.store.begin().await?;
         let count = tx.queue_retry(id, now).await?;
         self.audit_and_commit(tx, actor, "queue.retry", id).await?;
@@ -192,14 +212,15 @@ impl Queue {
 
     /// Keeps a letter's lease while it is on its way.
     pub async fn renew(&self, letter: &Letter) -> Result<()> {
-        let ids: Vec<_> = letter.recipients.iter().map(|due| due.id).collect();
-        Ok(self.base.store.queue_renew(&ids, self.base.clock.now() + LEASE).await?)
+        let mine: Vec<_> = letter.recipients.iter().map(|due| (due.id, due.attempts)).collect();
+        Ok(self.base.store.queue_renew(&mine, self.base.clock.now() + LEASE).await?)
     }
 
     /// Gives back letters that were not tried.
     pub async fn give_back(&self, letters: &[Letter]) -> Result<()> {
-        let ids: Vec<_> = letters.iter().flat_map(|letter| letter.recipients.iter().map(|due| due.id)).collect();
-        Ok(self.base.store.queue_give_back(&ids).await?)
+        let mine: Vec<_> =
+            letters.iter().flat_map(|letter| letter.recipients.iter().map(|due| (due.id, due.attempts))).collect();
+        Ok(self.base.store.queue_give_back(&mine).await?)
     }
 
     /// When the next recipient is due.
@@ -231,22 +252,20 @@ impl Queue {
             .zip(outcomes)
             .map(|(due, outcome)| (due, self.fate(letter, due, outcome, now)))
             .collect();
+        // Mailboxes are locked before the queue: all local copies first.
+        let mut job = Job { blobs: Vec::new(), messages: Vec::new(), now };
         let posts = self.reports(letter, &fates, now).await?;
+        let remote: Vec<_> = posts.into_iter().filter_map(|post| post.join(&mut job)).collect();
         let mut tx = self.base.store.begin().await?;
-        for post in &posts {
-            match post {
-                // Mailboxes are locked before the queue.
-                Post::Local(job) => drop(tx.messages_add(&self.base.store, job).await?),
-                Post::Remote(..) | Post::Nowhere => {}
-            }
+        if !job.messages.is_empty() {
+            tx.messages_add(&self.base.store, &job).await?;
         }
-        for post in posts {
-            if let Post::Remote(blob, address, domain) = post {
-                let id = tx.blob_add(&blob, now).await?;
-                let expires_at = now + self.base.settings.duration("queue.expiry");
-                tx.queue_add(&of_report(id, blob.size, (address, domain), expires_at), now).await?;
-            }
+        for (blob, to) in remote {
+            let id = tx.blob_add(&blob, now).await?;
+            let expires_at = now + self.base.settings.duration("queue.expiry");
+            tx.queue_add(&of_report(id, blob.size, &to, expires_at), now).await?;
         }
+        let mut ours = 0;
         for (due, fate) in &fates {
             let line = fate.words.line();
             let row = FateRow {
@@ -255,8 +274,13 @@ impl Queue {
                 code: (fate.words.code > 0).then_some(fate.words.code as i16),
                 answer: &line,
                 delay_told: fate.told == Some(Action::Delayed),
+                attempts: due.attempts,
             };
-            tx.queue_fate(due.id, &row).await?;
+            ours += u32::from(tx.queue_fate(due.id, &row).await?);
+        }
+        if ours == 0 {
+            tracing::info!(queue.id = letter.id.0, "a letter was dropped or taken over while it was on its way");
+            return Ok(());
         }
         tx.queue_clean(letter.id).await?;
         Ok(tx.commit().await?)
@@ -269,17 +293,14 @@ impl Queue {
                 Fate { status: 1, due_at: now, words, told: tell(Action::Relayed).filter(|_| !reports) }
             }
             Outcome::Permanent(words) => Fate { status: 2, due_at: now, words, told: tell(Action::Failed) },
-            Outcome::Temporary(mut words) if now >= letter.expires_at => {
-                // What was temporary every time has failed for good: the class says so (RFC 3464 §2.3.4).
-                let status = words.status.as_deref().and_then(|s| s.strip_prefix("4.")).unwrap_or("4.7");
-                words.status = Some(format!("5.{status}"));
-                Fate { status: 2, due_at: now, words, told: tell(Action::Failed) }
+            Outcome::Temporary(words) if now >= letter.expires_at => {
+                Fate { status: 2, due_at: now, words: words.in_class('5'), told: tell(Action::Failed) }
             }
             Outcome::Temporary(words) => {
                 let late = now - letter.created_at >= self.base.settings.duration("queue.delay_notice");
                 let told = tell(Action::Delayed).filter(|_| late && !due.delay_told);
                 let due_at = (now + retry_after(due.attempts)).min(letter.expires_at);
-                Fate { status: 0, due_at, words, told }
+                Fate { status: 0, due_at, words: words.in_class('4'), told }
             }
         }
     }
@@ -310,7 +331,7 @@ impl Queue {
                 recipients: &recipients,
                 original: original.as_deref().unwrap_or_default(),
             };
-            out.push(post(&self.base, &self.directory, sender, &report.compose()?).await?);
+            out.push(post(&self.base, &self.directory, sender, report.compose()?).await?);
         }
         Ok(out)
     }
@@ -364,12 +385,14 @@ fn reported(due: &Due, fate: &Fate) -> Reported {
 }
 
 /// A report in the queue: from nobody, so that it is never answered by another.
-pub(super) fn of_report(
-    blob: BlobId,
-    size: u64,
-    (address, domain): (String, String),
-    expires_at: DateTime<Utc>,
-) -> NewQueued<'static> {
+pub(super) fn of_report(blob: BlobId, size: u64, to: &[Address], expires_at: DateTime<Utc>) -> NewQueued<'static> {
+    let recipient = |address: &Address| NewRecipient {
+        orcpt: None,
+        notify: Notify::NEVER.bits() as i16,
+        prefix: None,
+        address: address.to_string(),
+        domain: address.domain().to_string(),
+    };
     NewQueued {
         blob,
         account: None,
@@ -377,16 +400,10 @@ pub(super) fn of_report(
         envid: None,
         ret: None,
         body: BodyKind::EightBit.number(),
-        smtputf8: !address.is_ascii(),
+        smtputf8: to.iter().any(Address::needs_utf8),
         size,
         hold_until: None,
         expires_at,
-        recipients: vec![NewRecipient {
-            orcpt: None,
-            notify: Notify::NEVER.bits() as i16,
-            prefix: None,
-            address,
-            domain,
-        }],
+        recipients: to.iter().map(recipient).collect(),
     }
 }

@@ -1,12 +1,12 @@
 //! Mail that members send: local recipients get it in the same transaction that queues the remote ones (I11).
 
-use super::content::new_blob;
+use super::content::new_blob_of;
 use super::delivery::trace;
 use super::directory::{Directory, Resolved};
 use super::dsn::{Delivered, delivered};
 use super::login::Identity;
 use super::queue::of_report;
-use super::spool::{Spooled, hash_of};
+use super::spool::Spooled;
 use super::{Base, Refusal, Result};
 use crate::mime::submission::{from_addresses, prepare};
 use crate::model::address::Address;
@@ -65,7 +65,7 @@ impl Submission {
             Resolved::NotOurs | Resolved::Deliver(_) => Ok(()),
             Resolved::Unknown => Err(Refusal::NotFound),
             Resolved::Disabled => Err(Refusal::Denied),
-            Resolved::OverQuota { .. } => Err(Refusal::OverQuota),
+            Resolved::OverQuota => Err(Refusal::OverQuota),
         }
     }
 
@@ -81,19 +81,20 @@ impl Submission {
         }
         let now = self.base.clock.now();
         let message_id = self.message_id(who)?;
-        let prepared = prepare(outgoing.message.bytes(), &now.to_rfc2822(), &message_id);
-        let blob = if prepared == outgoing.message.bytes() {
-            new_blob(Arc::new(outgoing.message)).await?
-        } else {
-            let content = super::content::content_row(&prepared);
-            Arc::new(crate::store::blob::NewBlob::new(hash_of(&prepared), &prepared, content)?)
-        };
+        let prepared = Arc::new(prepare(outgoing.message.bytes(), &now.to_rfc2822(), &message_id));
+        let blob = new_blob_of(prepared.clone()).await?;
         let mut job = Job { blobs: vec![blob.clone()], messages: Vec::new(), now };
-        let (mut remotes, mut locals, mut filed) = (Vec::new(), Vec::new(), HashSet::new());
+        let (mut remotes, mut locals) = (Vec::new(), Vec::new());
+        // One copy for each end, however many of the recipients lead there.
+        let (mut filed, mut sent) = (HashSet::new(), HashSet::new());
         for (n, (to, asked)) in outgoing.recipients.iter().enumerate() {
             let resolved = self.directory.resolve(to).await?;
             match resolved {
-                Resolved::NotOurs => remotes.push(queued(to, to, asked, &outgoing.received)),
+                Resolved::NotOurs => {
+                    if sent.insert(to.clone()) {
+                        remotes.push(queued(to, to, asked, &outgoing.received));
+                    }
+                }
                 Resolved::Deliver(recipient) => {
                     if !recipient.locals.is_empty() {
                         locals.push(n);
@@ -110,12 +111,13 @@ impl Submission {
                             prefix: prefix.clone(),
                         });
                     }
-                    remotes
-                        .extend(recipient.remotes.iter().map(|remote| queued(remote, to, asked, &outgoing.received)));
+                    for remote in recipient.remotes.iter().filter(|remote| sent.insert((*remote).clone())) {
+                        remotes.push(queued(remote, to, asked, &outgoing.received));
+                    }
                 }
                 Resolved::Unknown => return Err(Refusal::NotFound),
                 Resolved::Disabled => return Err(Refusal::Denied),
-                Resolved::OverQuota { .. } => return Err(Refusal::OverQuota),
+                Resolved::OverQuota => return Err(Refusal::OverQuota),
             }
         }
         let report = Delivered {
@@ -136,9 +138,9 @@ impl Submission {
         if !job.messages.is_empty() {
             tx.messages_add(&self.base.store, &job).await?;
         }
-        if let Some((report, address, domain)) = report {
+        if let Some((report, to)) = report {
             let id = tx.blob_add(&report, now).await?;
-            tx.queue_add(&of_report(id, report.size, (address, domain), expires_at), now).await?;
+            tx.queue_add(&of_report(id, report.size, &to, expires_at), now).await?;
         }
         if remotes.is_empty() {
             return Ok(tx.commit().await?);
@@ -174,7 +176,7 @@ fn queued(to: &Address, asked_as: &Address, asked: &DsnRequest, received: &str) 
     NewRecipient {
         address: to.to_string(),
         domain: to.domain().to_string(),
-        orcpt: asked.orcpt.clone().or_else(|| Some(format!("rfc822;{asked_as}"))),
+        orcpt: Some(asked.orcpt_for(asked_as)),
         notify: asked.notify.bits() as i16,
         prefix: Some(received.as_bytes().to_vec()),
     }

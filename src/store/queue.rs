@@ -29,12 +29,17 @@ sql! {
         SELECT t.id, t.queue, t.address, t.domain, t.orcpt, t.notify, t.prefix, t.attempts, t.delay_told,
             q.blob, q.account, q.sender, q.envid, q.ret, q.body, q.smtputf8, q.size, q.created_at, q.expires_at
         FROM taken t JOIN queue q ON q.id = t.queue ORDER BY t.queue, t.id";
+    /// The number of the try tells whose it is: who lost the lease meanwhile changes nothing.
     QUEUE_FATE = "
         UPDATE queue_recipient SET status = $2, due_at = $3, leased_until = NULL, code = $4, answer = $5,
-            delay_told = delay_told OR $6 WHERE id = $1";
-    QUEUE_RENEW = "UPDATE queue_recipient SET leased_until = $2 WHERE id = ANY($1) AND status = 0";
+            delay_told = delay_told OR $6 WHERE id = $1 AND status = 0 AND attempts = $7";
+    QUEUE_RENEW = "
+        UPDATE queue_recipient r SET leased_until = $3 FROM unnest($1::int8[], $2::int4[]) AS m(id, attempts)
+        WHERE r.id = m.id AND r.attempts = m.attempts AND r.status = 0";
     QUEUE_GIVE_BACK = "
-        UPDATE queue_recipient SET leased_until = NULL, attempts = attempts - 1 WHERE id = ANY($1) AND status = 0";
+        UPDATE queue_recipient r SET leased_until = NULL, attempts = r.attempts - 1
+        FROM unnest($1::int8[], $2::int4[]) AS m(id, attempts)
+        WHERE r.id = m.id AND r.attempts = m.attempts AND r.status = 0";
     QUEUE_UNROUTED = "
         UPDATE queue_recipient SET due_at = $1 WHERE status = 0 AND code IS NULL AND answer LIKE 'no route%'";
     /// A message leaves the queue with its last recipient.
@@ -114,6 +119,8 @@ pub struct FateRow<'a> {
     pub code: Option<i16>,
     pub answer: &'a str,
     pub delay_told: bool,
+    /// Of the claim.
+    pub attempts: u32,
 }
 
 /// A line of `queue list`.
@@ -132,6 +139,10 @@ pub struct QueueRow {
     pub due_at: DateTime<Utc>,
     pub answer: String,
     pub in_flight: bool,
+}
+
+fn columns(mine: &[(QueueRecipientId, u32)]) -> (Vec<QueueRecipientId>, Vec<i32>) {
+    mine.iter().map(|(id, attempts)| (*id, *attempts as i32)).unzip()
 }
 
 impl Store {
@@ -166,15 +177,17 @@ impl Store {
             .collect()
     }
 
-    /// Keeps leases.
-    pub async fn queue_renew(&self, recipients: &[QueueRecipientId], until: DateTime<Utc>) -> Result<()> {
-        sqlx::query(QUEUE_RENEW).bind(recipients).bind(until).execute(self.background()).await?;
+    /// Keeps leases; each recipient with the number of its try.
+    pub async fn queue_renew(&self, mine: &[(QueueRecipientId, u32)], until: DateTime<Utc>) -> Result<()> {
+        let (ids, attempts) = columns(mine);
+        sqlx::query(QUEUE_RENEW).bind(ids).bind(attempts).bind(until).execute(self.background()).await?;
         Ok(())
     }
 
     /// Gives leases back and does not count the try.
-    pub async fn queue_give_back(&self, recipients: &[QueueRecipientId]) -> Result<()> {
-        sqlx::query(QUEUE_GIVE_BACK).bind(recipients).execute(self.background()).await?;
+    pub async fn queue_give_back(&self, mine: &[(QueueRecipientId, u32)]) -> Result<()> {
+        let (ids, attempts) = columns(mine);
+        sqlx::query(QUEUE_GIVE_BACK).bind(ids).bind(attempts).execute(self.background()).await?;
         Ok(())
     }
 
@@ -247,18 +260,19 @@ impl Tx {
         Ok(id)
     }
 
-    /// Writes a recipient's fate and gives its lease back.
-    pub async fn queue_fate(&mut self, recipient: QueueRecipientId, fate: &FateRow<'_>) -> Result<()> {
-        sqlx::query(QUEUE_FATE)
+    /// Writes a recipient's fate and gives its lease back; `false` if it is not the caller's any more.
+    pub async fn queue_fate(&mut self, recipient: QueueRecipientId, fate: &FateRow<'_>) -> Result<bool> {
+        let done = sqlx::query(QUEUE_FATE)
             .bind(recipient)
             .bind(fate.status)
             .bind(fate.due_at)
             .bind(fate.code)
             .bind(fate.answer)
             .bind(fate.delay_told)
+            .bind(fate.attempts as i32)
             .execute(self.conn())
             .await?;
-        Ok(())
+        Ok(done.rows_affected() > 0)
     }
 
     /// Removes the message if nobody waits for it any more.

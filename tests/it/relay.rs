@@ -11,7 +11,9 @@ use mailstead::net::stream::Stream;
 use mailstead::net::tls::{ServerTls, Source};
 use mailstead::relay::session::Times;
 use mailstead::relay::worker::{self, Options};
+use mailstead::service::account::Actor;
 use mailstead::service::login::{Identity, Origin, Protocol};
+use mailstead::service::queue::{Outcome, Words};
 use mailstead::service::submission::Outgoing;
 use mailstead::store::message::Columns;
 use rustls::pki_types::pem::PemObject;
@@ -28,7 +30,13 @@ struct Manner {
     ehlo: &'static str,
     /// Answers to RCPT by address; others get 250.
     rcpt: HashMap<&'static str, &'static str>,
+    /// Answer to DATA; with 354 the body is read.
+    data: &'static str,
     end: &'static str,
+    /// Closes at RSET.
+    impatient: bool,
+    /// TLS from the first octet.
+    implicit: bool,
     /// Closes instead of answering the body.
     vanish: bool,
     tls: Option<ServerTls>,
@@ -41,7 +49,10 @@ impl Default for Manner {
         Self {
             ehlo: "250-far.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 1000000\r\n",
             rcpt: HashMap::new(),
+            data: "354 go\r\n",
             end: "250 2.0.0 Queued\r\n",
+            impatient: false,
+            implicit: false,
             vanish: false,
             tls: None,
             injected: "",
@@ -91,6 +102,9 @@ async fn read_until(stream: &mut Stream, input: &mut Vec<u8>, end: &[u8]) -> Opt
 
 async fn talk(mut stream: Stream, manner: Manner, seen: Seen) -> Option<()> {
     let mut input = Vec::new();
+    if manner.implicit {
+        stream = stream.start_tls(manner.tls.as_ref()?, Duration::from_secs(9)).await.ok()?;
+    }
     stream.write_all(b"220 far.test\r\n").await.ok()?;
     loop {
         let line = read_until(&mut stream, &mut input, b"\r\n").await?;
@@ -108,8 +122,10 @@ async fn talk(mut stream: Stream, manner: Manner, seen: Seen) -> Option<()> {
                 let address = line.split(['<', '>']).nth(1).unwrap_or_default();
                 format!("{}\r\n", manner.rcpt.get(address).unwrap_or(&"250 2.1.5 ok"))
             }
+            "RSET" if manner.impatient => return None,
+            "DATA" if !manner.data.starts_with("354") => manner.data.into(),
             "DATA" => {
-                stream.write_all(b"354 go\r\n").await.ok()?;
+                stream.write_all(manner.data.as_bytes()).await.ok()?;
                 let body = read_until(&mut stream, &mut input, b"\r\n.\r\n").await?;
                 seen.0.lock().unwrap().1.push(body);
                 if manner.vanish {
@@ -161,7 +177,7 @@ impl Scene {
             received: "Received: from test\r\n".into(),
             ret: None,
             envid: Some("E42".into()),
-            smtputf8: false,
+            smtputf8: to.iter().any(|(address, _)| !address.is_ascii()),
             body: BodyKind::SevenBit,
         };
         self.house.services.submission.submit(&self.ann, outgoing).await.unwrap();
@@ -433,4 +449,165 @@ async fn two_workers_never_send_the_same_twice_and_a_dead_ones_lease_ends() {
         let wanted = format!("RCPT TO:<r{n}@far.test>");
         assert_eq!(commands.iter().filter(|c| **c == wanted).count(), 1, "{n}");
     }
+}
+
+/// What a server says is words, whatever octets it is made of: PostgreSQL's text holds no NUL, and a fate that can't be
+/// written means sending for ever.
+#[tokio::test]
+async fn odd_octets_in_an_answer_do_no_harm() {
+    let scene = Scene::new().await;
+    let (port, seen) = far(Manner { end: "250 2.0.0 Queued\0\x07 \r as x\r\n", ..Manner::default() }).await;
+    scene.send(&[("bob@far.test", ASKED_NOTHING), ("eve@far.test", ASKED_NOTHING)], "hi\r\n").await;
+    scene.work(Some(format!("smtp://127.0.0.1:{port}"))).await;
+    assert_eq!((seen.bodies().len(), scene.waiting().await.len()), (1, 0));
+    let rcpt = HashMap::from([("bob@far.test", "550 5.1.1 No\0 such\x1b[1m user")]);
+    let (port, _) = far(Manner { rcpt, ..Manner::default() }).await;
+    scene.send(&[("bob@far.test", ASKED_NOTHING)], "hi\r\n").await;
+    scene.work(Some(format!("smtp://127.0.0.1:{port}"))).await;
+    assert!(scene.waiting().await.is_empty());
+    let report = scene.inbox().await.remove(0);
+    assert!(report.contains("550 5.1.1 No  such [1m user\r\n") && !report.contains('\x1b'), "{report}");
+}
+
+#[tokio::test]
+async fn a_yes_before_the_message_is_no_yes_to_it() {
+    let scene = Scene::new().await;
+    let (port, seen) = far(Manner { data: "250 2.0.0 ok\r\n", ..Manner::default() }).await;
+    scene.send(&[("bob@far.test", ASKED_NOTHING)], "hi\r\n").await;
+    scene.work(Some(format!("smtp://127.0.0.1:{port}"))).await;
+    assert!(seen.bodies().is_empty());
+    assert!(scene.waiting().await[0].1.contains("took no message"));
+}
+
+#[tokio::test]
+async fn a_refusal_counts_also_when_the_server_hangs_up_after_it() {
+    let scene = Scene::new().await;
+    let manner = Manner { end: "554 5.7.1 Spam\r\n", impatient: true, ..Manner::default() };
+    let (port, seen) = far(manner).await;
+    for body in ["one\r\n", "two\r\n"] {
+        scene.send(&[("bob@far.test", ASKED_NOTHING)], body).await;
+    }
+    scene.work(Some(format!("smtp://127.0.0.1:{port}"))).await;
+    assert_eq!((seen.bodies().len(), scene.waiting().await.len()), (2, 0));
+    assert!(scene.inbox().await.iter().all(|report| report.contains("Action: failed\r\nStatus: 5.7.1\r\n")));
+}
+
+/// RFC 6531 §3.4: only what needs the extension can't go without it.
+#[tokio::test]
+async fn an_address_that_the_server_cannot_take_keeps_nothing_from_the_others() {
+    let scene = Scene::new().await;
+    let (port, seen) = far(Manner::default()).await;
+    scene.send(&[("bob@far.test", ASKED_NOTHING), ("jörg@far.test", ASKED_NOTHING)], "hi\r\n").await;
+    scene.work(Some(format!("smtp://127.0.0.1:{port}"))).await;
+    assert_eq!((seen.bodies().len(), scene.waiting().await.len()), (1, 0));
+    let commands = seen.commands();
+    assert!(commands.iter().any(|c| c == "RCPT TO:<bob@far.test>") && commands.iter().all(|c| c.is_ascii()));
+    let report = scene.inbox().await.remove(0);
+    for part in
+        ["Original-Recipient: utf-8; jörg@far.test\r\n", "Final-Recipient: utf-8; jörg@far.test\r\n", "Status: 5.6.7"]
+    {
+        assert!(report.contains(part), "{part}\n{report}");
+    }
+    let ehlo = "250-far.test\r\n250-SMTPUTF8\r\n250-8BITMIME\r\n250 DSN\r\n";
+    let (port, seen) = far(Manner { ehlo, ..Manner::default() }).await;
+    scene.send(&[("bob@far.test", ASKED_NOTHING), ("jörg@far.test", ASKED_NOTHING)], "hi\r\n").await;
+    scene.work(Some(format!("smtp://127.0.0.1:{port}"))).await;
+    let commands = seen.commands();
+    assert!(commands[1].contains(" SMTPUTF8"), "{commands:?}");
+    assert!(commands.contains(&"RCPT TO:<jörg@far.test> ORCPT=utf-8;jörg@far.test".into()), "{commands:?}");
+}
+
+/// A worker that lost its lease, or whose letter was dropped meanwhile, has no say any more.
+#[tokio::test]
+async fn who_comes_too_late_changes_nothing() {
+    let scene = Scene::new().await;
+    let queue = &scene.house.services.queue;
+    scene.send(&[("bob@far.test", ASKED_NOTHING)], "hi\r\n").await;
+    let late = queue.claim(5).await.unwrap().remove(0);
+    scene.house.clock.advance(TimeDelta::minutes(11));
+    let second = queue.claim(5).await.unwrap().remove(0);
+    queue.renew(&late).await.unwrap();
+    queue.give_back(std::slice::from_ref(&late)).await.unwrap();
+    queue.finish(&late, vec![Outcome::Permanent(Words::ours("5.0.0", "no"))]).await.unwrap();
+    assert!(queue.claim(5).await.unwrap().is_empty(), "the lease is the second one's");
+    queue.finish(&second, vec![Outcome::Temporary(Words::ours("4.0.0", "later"))]).await.unwrap();
+    assert_eq!(scene.waiting().await, [("bob@far.test".to_owned(), "later".to_owned())]);
+    scene.house.clock.advance(TimeDelta::hours(1));
+    let third = queue.claim(5).await.unwrap().remove(0);
+    queue.drop_message(&Actor::command_line(), third.id).await.unwrap();
+    queue.finish(&third, vec![Outcome::Permanent(Words::ours("5.0.0", "no"))]).await.unwrap();
+    assert!(scene.waiting().await.is_empty() && scene.inbox().await.is_empty());
+}
+
+/// A full mailbox hears of failures, and so does an address that leads elsewhere.
+#[tokio::test]
+async fn reports_reach_their_senders() {
+    let scene = Scene::new().await;
+    let accounts = &scene.house.services.accounts;
+    let address = |raw: &str| Address::parse(raw).unwrap();
+    accounts.set_quota(&Actor::command_line(), &address("ann@example.test"), Some(1)).await.unwrap();
+    accounts
+        .alias_add(
+            &Actor::command_line(),
+            &address("info@example.test"),
+            &[address("ann@example.test"), address("ann@other.test"), address("bob@other.test")],
+        )
+        .await
+        .unwrap();
+    scene.send_from(Some("info@example.test"), &[("bob@far.test", ASKED_NOTHING)], "hi\r\n").await;
+    let failing = scene.house.services.queue.claim(5).await.unwrap().remove(0);
+    let no = Outcome::Permanent(Words::ours("5.0.0", "no"));
+    scene.house.services.queue.finish(&failing, vec![no]).await.unwrap();
+    assert_eq!(scene.inbox().await.len(), 1, "her quota is one octet");
+    let waiting: Vec<_> = scene.waiting().await.into_iter().map(|(to, _)| to).collect();
+    assert_eq!(waiting, ["ann@other.test", "bob@other.test"]);
+    let (port, seen) = far(Manner::default()).await;
+    scene.work(Some(format!("smtp://127.0.0.1:{port}"))).await;
+    assert!(seen.commands()[1].starts_with("MAIL FROM:<> "));
+    assert!(seen.bodies()[0].contains("report-type=delivery-status"));
+}
+
+#[tokio::test]
+async fn one_copy_for_each_address_however_many_lead_to_it() {
+    let scene = Scene::new().await;
+    let accounts = &scene.house.services.accounts;
+    let address = |raw: &str| Address::parse(raw).unwrap();
+    for alias in ["one@example.test", "two@example.test"] {
+        accounts.alias_add(&Actor::command_line(), &address(alias), &[address("bob@far.test")]).await.unwrap();
+    }
+    let to = ["one@example.test", "two@example.test", "bob@far.test", "bob@far.test"].map(|to| (to, ASKED_NOTHING));
+    scene.send(&to, "hi\r\n").await;
+    assert_eq!(scene.waiting().await.len(), 1);
+}
+
+/// RFC 3464 §2.3.4: a delay has a status of class 4, whatever the server that turns us away says.
+#[tokio::test]
+async fn without_a_route_or_a_sign_in_mail_is_delayed_and_then_failed() {
+    let scene = Scene::new().await;
+    scene.send(&[("bob@far.test", ASKED_NOTHING)], "hi\r\n").await;
+    scene.house.clock.advance(TimeDelta::hours(5));
+    let letter = scene.house.services.queue.claim(5).await.unwrap().remove(0);
+    let turned_away = Outcome::Temporary(Words::theirs(535, Some("5.7.8"), "5.7.8 Who are you?", "far.test"));
+    scene.house.services.queue.finish(&letter, vec![turned_away]).await.unwrap();
+    assert_eq!(scene.waiting().await.len(), 1);
+    scene.house.clock.advance(TimeDelta::days(5));
+    scene.work(None).await;
+    assert!(scene.waiting().await.is_empty());
+    let inbox = scene.inbox().await;
+    assert!(inbox[0].contains("Action: delayed\r\nStatus: 4.7.8\r\n"), "{}", inbox[0]);
+    assert!(inbox[1].contains("Action: failed\r\nStatus: 5.4.4\r\n") && inbox[1].contains("no route"), "{}", inbox[1]);
+}
+
+#[tokio::test]
+async fn smtps_checks_the_name_too() {
+    let scene = Scene::new().await;
+    scene.send(&[("bob@far.test", ASKED_NOTHING)], "hi\r\n").await;
+    let ehlo = "250-far.test\r\n250 AUTH PLAIN\r\n";
+    let (port, seen) = far(Manner { ehlo, implicit: true, tls: Some(tls().0.clone()), ..Manner::default() }).await;
+    scene.work(Some(format!("smtps://u:p@127.0.0.1:{port}"))).await;
+    assert!(seen.commands().is_empty() && scene.waiting().await[0].1.contains("certificate"));
+    scene.house.clock.advance(TimeDelta::minutes(5));
+    scene.work(Some(format!("smtps://u:p@localhost:{port}"))).await;
+    assert_eq!(seen.commands()[..2], ["EHLO mail.example.test", "AUTH PLAIN AHUAcA=="]);
+    assert!(scene.waiting().await.is_empty());
 }
