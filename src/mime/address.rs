@@ -14,7 +14,7 @@ pub struct Entry {
 }
 
 /// Entries beyond this many are passed over.
-pub(super) const MOST: usize = 5000;
+const MOST: usize = 5000;
 
 /// Reads an unfolded address list.
 pub fn list(raw: &[u8]) -> Vec<Entry> {
