@@ -4,18 +4,29 @@
 use super::settings::Settings;
 use super::{Refusal, Result};
 use crate::model::ids::BlobHash;
+use crate::model::network::Network;
 use aws_lc_rs::digest;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The budget is counted in pieces of this many octets.
 const PIECE: u64 = 64 << 10;
 
+/// Strangers of one network hold at most this part of the budget (or one message of the largest size): a few who send
+/// slowly shut out nobody else.
+const SHARE: u32 = 4;
+
 /// Hands out [`Spool`]s. Cheap to clone.
 #[derive(Clone)]
 pub struct SpoolRoom {
     budget: Arc<Semaphore>,
+    /// Pieces of the whole budget.
+    total: u32,
+    /// Pieces that strangers hold, by their networks.
+    held: Arc<Mutex<HashMap<Network, u32>>>,
     settings: Settings,
     full: Arc<AtomicBool>,
 }
@@ -25,8 +36,42 @@ pub struct Spool {
     bytes: Vec<u8>,
     hash: digest::Context,
     permit: OwnedSemaphorePermit,
+    share: Option<Share>,
     limit: u64,
     room: SpoolRoom,
+}
+
+/// What a stranger's message holds of the network's share; dropping it gives it back.
+struct Share {
+    held: Arc<Mutex<HashMap<Network, u32>>>,
+    network: Network,
+    pieces: u32,
+    most: u32,
+}
+
+impl Share {
+    fn take(&mut self, pieces: u32) -> Result<()> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_network = held.entry(self.network).or_default();
+        if of_network.saturating_add(pieces) > self.most {
+            return Err(Refusal::Busy);
+        }
+        *of_network += pieces;
+        self.pieces += pieces;
+        Ok(())
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_network) = held.get_mut(&self.network) {
+            *of_network -= self.pieces;
+            if *of_network == 0 {
+                held.remove(&self.network);
+            }
+        }
+    }
 }
 
 /// Budget for octets that are read whole for a while; dropping it gives it back.
@@ -37,6 +82,7 @@ pub struct Spooled {
     bytes: Vec<u8>,
     hash: BlobHash,
     _permit: OwnedSemaphorePermit,
+    _share: Option<Share>,
 }
 
 impl std::fmt::Debug for Spooled {
@@ -48,8 +94,9 @@ impl std::fmt::Debug for Spooled {
 impl SpoolRoom {
     /// `budget` octets for all messages that are being received.
     pub fn new(settings: Settings, budget: u64) -> Self {
-        let pieces = usize::try_from(budget / PIECE).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        Self { budget: Arc::new(Semaphore::new(pieces)), settings, full: Arc::default() }
+        let total = u32::try_from(budget / PIECE).unwrap_or(u32::MAX);
+        let pieces = (total as usize).min(Semaphore::MAX_PERMITS);
+        Self { budget: Arc::new(Semaphore::new(pieces)), total, held: Arc::default(), settings, full: Arc::default() }
     }
 
     /// Takes `expected` octets of the budget (0: unknown, taken as they come).
@@ -58,6 +105,20 @@ impl SpoolRoom {
     /// [`Refusal::TooLarge`] above the message size limit, [`Refusal::Busy`] without budget, [`Refusal::Full`] when
     /// free disk space is below the reserve.
     pub async fn begin(&self, expected: u64) -> Result<Spool> {
+        self.begin_with(expected, None)
+    }
+
+    /// The same for somebody whom nobody knows, who gets no more than the share of that network.
+    ///
+    /// # Errors
+    /// As [`SpoolRoom::begin`].
+    pub async fn begin_for_stranger(&self, peer: IpAddr, expected: u64) -> Result<Spool> {
+        let most = (self.total / SHARE).max(pieces(self.message_limit()));
+        let share = Share { held: self.held.clone(), network: Network::around(peer), pieces: 0, most };
+        self.begin_with(expected, Some(share))
+    }
+
+    fn begin_with(&self, expected: u64, mut share: Option<Share>) -> Result<Spool> {
         let limit = self.message_limit();
         if expected > limit {
             return Err(Refusal::TooLarge(limit));
@@ -65,11 +126,14 @@ impl SpoolRoom {
         if self.full.load(Ordering::Relaxed) {
             return Err(Refusal::Full);
         }
-        let permit = self.take(pieces(expected).max(1))?;
+        let want = pieces(expected).max(1);
+        share.as_mut().map_or(Ok(()), |share| share.take(want))?;
+        let permit = self.take(want)?;
         Ok(Spool {
             bytes: Vec::with_capacity(expected.min(1 << 20) as usize),
             hash: digest::Context::new(&digest::SHA256),
             permit,
+            share,
             limit,
             room: self.clone(),
         })
@@ -119,6 +183,7 @@ impl Spool {
         }
         let (want, have) = (pieces(size), self.permit.num_permits() as u32);
         if want > have {
+            self.share.as_mut().map_or(Ok(()), |share| share.take(want - have))?;
             self.permit.merge(self.room.take(want - have)?);
         }
         self.hash.update(bytes);
@@ -143,7 +208,7 @@ impl Spool {
 
     /// The message is whole.
     pub fn finish(self) -> Spooled {
-        Spooled { hash: to_hash(self.hash.finish()), bytes: self.bytes, _permit: self.permit }
+        Spooled { hash: to_hash(self.hash.finish()), bytes: self.bytes, _permit: self.permit, _share: self.share }
     }
 }
 

@@ -11,6 +11,7 @@ mod packaging;
 mod peers;
 mod postgres;
 mod relay;
+mod reports;
 mod roundtrip;
 mod service;
 mod smtp;

@@ -2,12 +2,15 @@
 
 use crate::harness::dial::{dial, tls};
 use crate::harness::house::House;
-use crate::harness::transcript;
+use crate::harness::{scene, transcript};
 use mailstead::front::smtp::{Kind, Options, serve};
 use mailstead::model::address::Address;
 use mailstead::model::secret::Secret;
+use mailstead::model::smarthost::Smarthost;
 use mailstead::net::listener::Accepted;
 use mailstead::net::stream::Stream;
+use mailstead::relay::session::{Connection, Failed, Times};
+use mailstead::service::Refusal;
 use mailstead::service::account::{Actor, Role};
 use mailstead::store::message::Columns;
 use std::sync::Arc;
@@ -103,7 +106,7 @@ async fn an_endless_line_costs_no_memory_and_gets_an_answer() {
     let mut out = String::new();
     read.read_to_string(&mut out).await.unwrap();
     sender.await.unwrap();
-    let codes: Vec<&str> = out.lines().map(|line| &line[..9]).collect();
+    let codes: Vec<&str> = out.lines().map(|line| line.get(..9).unwrap_or(line)).collect();
     assert_eq!(codes[1..], ["500 5.5.2", "250 2.0.0", "221 2.0.0"]);
 }
 
@@ -334,4 +337,87 @@ async fn members_send_as_themselves() {
     }
     let text = newest(&house, "bob").await;
     assert!(text.contains("From: Sales") && text.contains("Received: from m?nchen ") && text.is_ascii(), "{text}");
+}
+
+/// A few who announce much and send nothing shut out neither other networks nor members.
+#[tokio::test]
+async fn strangers_of_one_network_get_their_share_of_the_budget_and_no_more() {
+    let house = house().await;
+    let spool = &house.services.spool;
+    let much = spool.message_limit();
+    let peer = |last: u8| std::net::IpAddr::from([192, 0, 2, last]);
+    let held = spool.begin_for_stranger(peer(1), much).await.unwrap();
+    assert!(matches!(spool.begin_for_stranger(peer(2), much).await, Err(Refusal::Busy)));
+    let small = spool.begin_for_stranger(peer(3), 4096).await.unwrap();
+    let others = spool.begin_for_stranger([198, 51, 100, 1].into(), much).await.unwrap();
+    let member = spool.begin(much).await.unwrap();
+    let (mut client, _) = connect(&house, Kind::Mx);
+    transcript::read_line(&mut client).await;
+    say(&mut client, "EHLO client.test").await;
+    say(&mut client, &format!("MAIL FROM:<> SIZE={much}")).await;
+    say(&mut client, "RCPT TO:<ann@example.test>").await;
+    assert_eq!(say(&mut client, "DATA").await, "452 4.3.1");
+    drop((held, small, others, member));
+    assert_eq!(say(&mut client, "DATA").await, "354 Go on");
+}
+
+/// RFC 1870: with SIZE and without, by DATA and by BDAT; what follows is commands again.
+#[tokio::test]
+async fn the_size_limit_is_exact_and_the_session_goes_on() {
+    let house = house().await;
+    house.services.settings.set(&Actor::command_line(), "message.size", "1MiB").await.unwrap();
+    let (client, _) = connect(&house, Kind::Mx);
+    // Not to wait for each other when the answers come before all is sent.
+    let (mut read, mut write) = tokio::io::split(client);
+    let line = format!("{}\r\n", "x".repeat(1022));
+    let fits = line.repeat(1024);
+    let sender = tokio::spawn(async move {
+        let envelope = "MAIL FROM:<>\r\nRCPT TO:<ann@example.test>\r\n";
+        let mut talk = "EHLO client.test\r\nMAIL FROM:<> SIZE=1048577\r\n".to_owned();
+        for body in [fits.clone(), format!("..{}", &fits[1..]), format!("y{fits}"), line.repeat(3000)] {
+            talk += &format!("{envelope}DATA\r\n{body}.\r\n");
+        }
+        for body in [fits.clone(), format!("y{fits}")] {
+            talk += &format!("{envelope}BDAT {} LAST\r\n{body}", body.len());
+        }
+        talk += &format!("{envelope}BDAT 1048576\r\n{fits}BDAT 1 LAST\r\ny");
+        talk += &format!("{envelope}DATA\r\n{}", line.repeat(5000));
+        // The last one is more than anybody drains: the connection ends while it is sent.
+        let _ = write.write_all(talk.as_bytes()).await;
+    });
+    let mut out = String::new();
+    let _ = read.read_to_string(&mut out).await;
+    sender.await.unwrap();
+    let large = "552 5.3.4";
+    let answers: Vec<&str> = out
+        .lines()
+        .filter(|line| !line.starts_with("250-") && !line.starts_with("250 2.1") && !line.starts_with("354"))
+        .map(|line| line.get(..9).unwrap_or(line))
+        .collect();
+    let ok = "250 2.0.0";
+    assert_eq!(answers[1..], ["250 DSN", large, ok, ok, large, large, ok, large, ok, large, large]);
+}
+
+/// With the channel bound where both can (SCRAM-SHA-256-PLUS): our client at our door.
+#[tokio::test]
+async fn the_relay_signs_in_at_a_door_like_ours() {
+    let house = house().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let services = house.services.clone();
+    tokio::spawn(async move {
+        while let Ok((tcp, peer)) = listener.accept().await {
+            let options = Options::new(Kind::Submission, "mx.example.test", Some(scene::tls().0.clone()));
+            let shutdown = CancellationToken::new();
+            let accepted = Accepted { stream: Stream::tcp(tcp), peer, local: peer, shutdown };
+            tokio::spawn(serve(accepted, Arc::new(options), services.clone()));
+        }
+    });
+    let open = async |sign_in: &str| {
+        let route = Smarthost::parse(&format!("smtp+starttls://{sign_in}@localhost:{port}")).unwrap();
+        Connection::open(&route, "client.test", &scene::tls().1, Times::default()).await
+    };
+    open("ann%40example.test:correct%20horse").await.unwrap().quit().await;
+    let Err(Failed(words)) = open("ann:wrong").await else { panic!("let in") };
+    assert_eq!((words.code, words.status.as_deref()), (535, Some("5.7.8")));
 }

@@ -4,5 +4,6 @@ pub mod appliance;
 pub mod dial;
 pub mod house;
 pub mod pg;
+pub mod scene;
 pub mod soak;
 pub mod transcript;

@@ -32,7 +32,7 @@ pub(super) async fn data(session: &mut Session) -> io::Result<Next> {
     if binary {
         return Ok(Next::Reply(Reply::new(503, 5, 1, "BINARYMIME goes by BDAT")));
     }
-    let mut spool = match session.services.spool.begin(size).await {
+    let mut spool = match begin(session, size).await {
         Ok(spool) => Ok(spool),
         Err(why) => return Ok(Next::Reply(session.refusal(&why))),
     };
@@ -74,7 +74,7 @@ pub(super) async fn bdat(session: &mut Session, size: u64, last: bool, refused: 
     let (mut spool, body) = match begun {
         Ok((Some(spool), _, body)) => (spool, body),
         Ok((None, announced, body)) => {
-            let begun = session.services.spool.begin(announced.max(size)).await;
+            let begun = begin(session, announced.max(size)).await;
             (begun.map_err(|why| session.refusal(&why)), body)
         }
         Err(reply) => (Err(reply), BodyKind::SevenBit),
@@ -105,6 +105,15 @@ pub(super) async fn bdat(session: &mut Session, size: u64, last: bool, refused: 
         spool = Err(bad_body(bad));
     }
     finish(session, spool).await
+}
+
+/// Room for `expected` octets.
+async fn begin(session: &Session, expected: u64) -> Result<Spool, Refusal> {
+    let room = &session.services.spool;
+    match session.options.kind {
+        Kind::Mx => room.begin_for_stranger(session.peer.ip(), expected).await,
+        Kind::Submission | Kind::Lmtp => room.begin(expected).await,
+    }
 }
 
 /// The transaction, if it may take a body.
