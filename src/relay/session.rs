@@ -33,6 +33,9 @@ impl Default for Times {
     }
 }
 
+/// Octets that are sent at a time; each has its time.
+const PIECE: usize = 64 << 10;
+
 /// Why a connection can't be used: everything on it waits.
 #[derive(Debug)]
 pub struct Failed(pub Words);
@@ -294,9 +297,9 @@ impl Connection {
             // A yes before there was a message is no yes to the message.
             return if go.code >= 400 { Ok(go) } else { Err(self.failed("4.5.0", "the server took no message")) };
         }
-        let mut stuffed = Vec::with_capacity(octets.len() + octets.len() / 64 + 8);
-        data::stuff(octets, &mut stuffed);
-        self.write(&stuffed).await?;
+        for piece in data::stuffed(octets, PIECE) {
+            self.write(&piece).await?;
+        }
         self.read(self.times.end).await
     }
 
@@ -317,7 +320,7 @@ impl Connection {
     }
 
     async fn write(&mut self, octets: &[u8]) -> Result<()> {
-        for piece in octets.chunks(64 << 10) {
+        for piece in octets.chunks(PIECE) {
             let sent = tokio::time::timeout(self.times.data, self.stream.write_all(piece)).await;
             self.io(sent)?;
         }

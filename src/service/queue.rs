@@ -200,11 +200,10 @@ impl Queue {
         let rows = self.base.store.queue_claim(self.base.clock.now(), LEASE, limit).await?;
         let mut out: Vec<Letter> = Vec::new();
         for row in rows {
-            let prefix = row.prefix.clone().unwrap_or_default();
-            let due = due(&row)?;
-            match out.iter_mut().find(|letter| letter.id == row.queue && letter.prefix == prefix) {
-                Some(letter) => letter.recipients.push(due),
-                None => out.push(letter(row, prefix, due)?),
+            let id = row.queue;
+            // A row that can't be read stays for an admin to see, and keeps nobody else's mail.
+            if let Err(error) = add(&mut out, row) {
+                tracing::error!(%error, queue.id = id.0, "a queued recipient can't be read");
             }
         }
         Ok(out)
@@ -335,6 +334,17 @@ impl Queue {
         }
         Ok(out)
     }
+}
+
+/// Puts a claimed recipient into the letter of those who get the same octets.
+fn add(letters: &mut Vec<Letter>, row: DueRow) -> Result<()> {
+    let prefix = row.prefix.clone().unwrap_or_default();
+    let due = due(&row)?;
+    match letters.iter_mut().find(|letter| letter.id == row.queue && letter.prefix == prefix) {
+        Some(letter) => letter.recipients.push(due),
+        None => letters.push(letter(row, prefix, due)?),
+    }
+    Ok(())
 }
 
 fn due(row: &DueRow) -> Result<Due> {

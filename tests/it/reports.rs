@@ -215,3 +215,16 @@ async fn without_a_route_or_a_sign_in_mail_is_delayed_and_then_failed() {
     assert!(inbox[0].contains("Action: delayed\r\nStatus: 4.7.8\r\n"), "{}", inbox[0]);
     assert!(inbox[1].contains("Action: failed\r\nStatus: 5.4.4\r\n") && inbox[1].contains("no route"), "{}", inbox[1]);
 }
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_keeps_nobody_elses_mail() {
+    let scene = Scene::new().await;
+    let (port, seen) = far(Manner::default()).await;
+    for to in ["bob@far.test", "eve@far.test"] {
+        scene.send(&[(to, ASKED_NOTHING)], "hi\r\n").await;
+    }
+    scene.house.damage("UPDATE queue_recipient SET address = 'nonsense' WHERE address = 'bob@far.test'").await;
+    scene.work(Some(format!("smtp://127.0.0.1:{port}"))).await;
+    assert_eq!(seen.bodies().len(), 1);
+    assert_eq!(scene.waiting().await, [("nonsense".to_owned(), String::new())]);
+}
