@@ -102,8 +102,9 @@ impl Connection {
     async fn secure(mut self, route: &Smarthost, hello: &str, tls: &ClientTls) -> Result<Self> {
         let check = match route.security {
             Security::Opportunistic if !self.can.start_tls => return Ok(self),
-            Security::Opportunistic => Check::Nothing,
-            Security::StartTls | Security::Implicit => Check::Name,
+            // A password goes to nobody who can't prove its name.
+            Security::Opportunistic if route.sign_in.is_none() => Check::Nothing,
+            _ => Check::Name,
         };
         if !self.can.start_tls {
             return Err(self.failed("4.7.4", "the server offers no TLS, and it is required"));

@@ -60,12 +60,12 @@ sql! {
         FROM mailbox m LEFT JOIN mailbox_change c
             ON c.mailbox = m.id AND c.modseq > $2 AND (c.person IS NULL OR c.person = $3)
         WHERE m.id = $1 AND m.removed_at IS NULL ORDER BY c.modseq";
+    /// The claim of \\Recent is the one thing that may be lost in a crash (I1): its commit does not wait for the disk.
     MAILBOX_RECENT = "
-        WITH old AS (SELECT id, recent_uid FROM mailbox WHERE id = $1 FOR UPDATE)
+        WITH old AS MATERIALIZED (
+            SELECT id, recent_uid, set_config('synchronous_commit', 'off', true) FROM mailbox WHERE id = $1 FOR UPDATE)
         UPDATE mailbox SET recent_uid = uidnext FROM old
         WHERE mailbox.id = old.id AND mailbox.recent_uid < mailbox.uidnext RETURNING old.recent_uid, mailbox.uidnext";
-    /// The claim of \\Recent is the one thing that may be lost in a crash (I1).
-    ASYNC_COMMIT = "SET LOCAL synchronous_commit = off";
     SESSION_FRESH = "
         SELECT a.generation, a.status, m.modseq FROM account a
         LEFT JOIN mailbox m ON m.id = $2 AND m.removed_at IS NULL WHERE a.id = $1";
@@ -205,8 +205,10 @@ impl Store {
         since: ModSeq,
         person: AccountId,
     ) -> Result<Option<Changes>> {
+        let mut conn = self.question().await?;
         let rows =
-            sqlx::query(MAILBOX_CHANGES).bind(mailbox).bind(since as i64).bind(person).fetch_all(self.read()).await?;
+            sqlx::query(MAILBOX_CHANGES).bind(mailbox).bind(since as i64).bind(person).fetch_all(&mut *conn).await?;
+        conn.keep();
         let Some(first) = rows.first() else { return Ok(None) };
         let mut out = Changes {
             uidnext: first.try_get::<i64, _>(0)? as u32,
@@ -230,10 +232,9 @@ impl Store {
 
     /// Claims the messages that no session has had as `\Recent`: UIDs from the first to before the second.
     pub async fn mailbox_claim_recent(&self, mailbox: MailboxId) -> Result<Option<(Uid, Uid)>> {
-        let mut tx = self.begin().await?;
-        sqlx::query(ASYNC_COMMIT).execute(tx.conn()).await?;
-        let row: Option<(i64, i64)> = sqlx::query_as(MAILBOX_RECENT).bind(mailbox).fetch_optional(tx.conn()).await?;
-        tx.commit().await?;
+        let mut conn = self.0.batches.take().await?;
+        let row: Option<(i64, i64)> = sqlx::query_as(MAILBOX_RECENT).bind(mailbox).fetch_optional(&mut *conn).await?;
+        conn.keep();
         Ok(row.map(|(from, to)| (from as u32, to as u32)))
     }
 

@@ -62,9 +62,13 @@ async fn required_tls_is_required_and_nothing_from_before_it_counts() {
     scene.house.clock.advance(TimeDelta::minutes(10));
     scene.work(Some(format!("smtp+starttls://u:p@127.0.0.1:{port}"))).await;
     assert_eq!(seen.commands(), ["EHLO mail.example.test", "STARTTLS"]);
+    // Nor is a password where TLS is only welcome.
+    scene.house.clock.advance(TimeDelta::minutes(20));
+    scene.work(Some(format!("smtp://u:p@127.0.0.1:{port}"))).await;
+    assert!(!seen.commands().iter().any(|c| c.starts_with("AUTH") || c.starts_with("MAIL")), "{:?}", seen.commands());
     // localhost is in the certificate. What stood behind the answer to STARTTLS is not taken as an answer.
     let (port, seen) = far(Manner { injected: "250 evil\r\n235 evil\r\n", ..secure }).await;
-    scene.house.clock.advance(TimeDelta::minutes(20));
+    scene.house.clock.advance(TimeDelta::minutes(40));
     scene.work(Some(format!("smtp+starttls://u:p@localhost:{port}"))).await;
     let commands = seen.commands();
     assert_eq!(commands[1..4], ["STARTTLS", "EHLO mail.example.test", "AUTH PLAIN AHUAcA=="], "{commands:?}");

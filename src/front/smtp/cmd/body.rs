@@ -127,9 +127,14 @@ fn ready(session: &mut Session) -> Result<&mut Transaction, Reply> {
     }
 }
 
-/// Binary content is for bodies: header fields are lines all the same (RFC 3030 §3).
+/// Binary content is for bodies: header fields are lines all the same (RFC 3030 §3). NUL is refused anywhere: no IMAP
+/// literal but a binary one could give it back (RFC 9051 §4.3).
 fn fault(bytes: &[u8], body: BodyKind) -> Option<BadBody> {
-    data::check(if body == BodyKind::Binary { &bytes[..end_of_header(bytes)] } else { bytes })
+    if body != BodyKind::Binary {
+        return data::check(bytes);
+    }
+    let nul = || memchr::memchr(0, bytes).map(|_| BadBody::Nul);
+    data::check(&bytes[..end_of_header(bytes)]).or_else(nul)
 }
 
 /// Adds octets; a spool that refuses stays refused.
