@@ -33,11 +33,11 @@ DECLARE
 BEGIN
     IF p_skip THEN
         SELECT array_agg(l.id) INTO o_locked FROM (
-            SELECT id FROM mailbox WHERE id = ANY(p_box) AND removed_at IS NULL AND selectable
+            SELECT id FROM mailbox WHERE id = ANY(p_box) AND removed_at IS NULL AND selectable AND uidnext < 4290000000
             ORDER BY id FOR UPDATE SKIP LOCKED) l;
     ELSE
         SELECT array_agg(l.id) INTO o_locked FROM (
-            SELECT id FROM mailbox WHERE id = ANY(p_box) AND removed_at IS NULL AND selectable
+            SELECT id FROM mailbox WHERE id = ANY(p_box) AND removed_at IS NULL AND selectable AND uidnext < 4290000000
             ORDER BY id FOR UPDATE) l;
     END IF;
     IF o_locked IS NULL OR cardinality(o_locked) < cardinality(p_box) THEN
@@ -71,7 +71,9 @@ BEGIN
         p_body[i], p_bodystructure[i], p_texts[i * 10 - 9], p_texts[i * 10 - 8], p_texts[i * 10 - 7],
         p_texts[i * 10 - 6], p_texts[i * 10 - 5], p_texts[i * 10 - 4], p_texts[i * 10 - 3], p_texts[i * 10 - 2],
         p_texts[i * 10 - 1], p_texts[i * 10], p_refs[p_refs_from[i]:p_refs_to[i]]
-    FROM generate_series(1, cardinality(p_hash)) AS i WHERE v_fresh[i];
+    FROM generate_series(1, cardinality(p_hash)) AS i
+    -- What only the queue pointed to has none yet.
+    ON CONFLICT (blob) DO NOTHING;
 
     -- The oldest thread that any of a group's ids is known by wins; a claim that lost a race takes the winner's.
     o_thread := p_thread;

@@ -27,21 +27,25 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether PostgreSQL itself said that nothing was done, so that trying again can't do it twice.
+    /// Whether PostgreSQL itself said that the statement failed, so that nothing of it is committed. After a connection
+    /// that broke, or a server that went down, only a look tells.
     pub(super) fn is_rolled_back(&self) -> bool {
         match self {
-            Self::Exists(_) | Self::Inconsistent(..) => true,
+            Self::Full | Self::Exists(_) => true,
             Self::Unavailable(sqlx::Error::Database(error)) | Self::Sql(sqlx::Error::Database(error)) => {
-                error.code().is_some_and(|code| !["08", "57", "58"].iter().any(|class| code.starts_with(class)))
+                !error.code().is_some_and(|code| ["08", "57P", "58"].iter().any(|class| code.starts_with(class)))
             }
             _ => false,
         }
     }
+<<<<<<< HEAD
 
     /// For the others of a batch whose first member got the error itself.
     pub(super) fn lost_batch() -> Self {
         Self::Unavailable(sqlx::Error::Io(std::io::Error::other("lost with the batch it was in")))
     }
+=======
+>>>>>>> 23cee16 (The append combiner: nobody waits for others' locks, lost answers double nothing, turns are fair)
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -57,13 +61,14 @@ impl From<sqlx::Error> for StoreError {
                 Some("23505") => Self::Exists(database.constraint().unwrap_or_default().to_owned()),
                 Some("53100") => Self::Full,
                 // Class 08 connection, 57P0x shutdown and start-up, 53xxx resources, 40xxx serialization and deadlock,
-                // 25006 read-only (a standby), 55000 a database closed for connections, 58030 I/O error.
+                // 25006 read-only (a standby), 55000 a database closed for connections, 55P03 and 57014 a wait that took too
+                // long, 58030 I/O error.
                 Some(code)
                     if code.starts_with("08")
                         || code.starts_with("57P")
                         || code.starts_with("53")
                         || code.starts_with("40")
-                        || matches!(code, "25006" | "55000" | "58030") =>
+                        || matches!(code, "25006" | "55000" | "55P03" | "57014" | "58030") =>
                 {
                     Self::Unavailable(error)
                 }

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that they link once.
 
 mod cli;
+mod combiner;
 mod crash;
 mod demo;
 mod harness;

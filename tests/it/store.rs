@@ -12,12 +12,12 @@ use mailstead::store::{Store, statements};
 use sqlx::{Connection, Executor, SqlStr};
 use std::sync::Arc;
 
-fn now() -> DateTime<Utc> {
+pub fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000, 0).unwrap()
 }
 
 /// An account with some mailboxes.
-async fn account(store: &Store, boxes: &[&str]) -> (AccountId, Vec<MailboxId>) {
+pub async fn account(store: &Store, boxes: &[&str]) -> (AccountId, Vec<MailboxId>) {
     let mut tx = store.begin().await.unwrap();
     let known = store.domain_list().await.unwrap();
     let domain = match known.first() {
@@ -37,7 +37,7 @@ async fn account(store: &Store, boxes: &[&str]) -> (AccountId, Vec<MailboxId>) {
     (id, ids)
 }
 
-fn blob(text: &str, message_id: &str, references: &[&str]) -> Arc<NewBlob> {
+pub fn blob(text: &str, message_id: &str, references: &[&str]) -> Arc<NewBlob> {
     let mut hash = [0u8; 32];
     hash.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref());
     let content = ContentRow {
@@ -49,7 +49,7 @@ fn blob(text: &str, message_id: &str, references: &[&str]) -> Arc<NewBlob> {
     Arc::new(NewBlob::new(BlobHash(hash), text.as_bytes(), content).unwrap())
 }
 
-fn job(blob: Arc<NewBlob>, account: AccountId, mailboxes: &[MailboxId]) -> Job {
+pub fn job(blob: Arc<NewBlob>, account: AccountId, mailboxes: &[MailboxId]) -> Job {
     let message = |mailbox: &MailboxId| NewMessage {
         account,
         mailbox: *mailbox,
@@ -62,7 +62,7 @@ fn job(blob: Arc<NewBlob>, account: AccountId, mailboxes: &[MailboxId]) -> Job {
     Job { blobs: vec![blob], messages: mailboxes.iter().map(message).collect(), now: now() }
 }
 
-async fn add(store: &Store, text: &str, account: AccountId, mailbox: MailboxId) -> Placed {
+pub async fn add(store: &Store, text: &str, account: AccountId, mailbox: MailboxId) -> Placed {
     store.messages_add(job(blob(text, text, &[]), account, &[mailbox])).await.unwrap()[0]
 }
 

@@ -1,20 +1,35 @@
 //! The append combiner: who may go into which batch, and who is told what.
 
-use super::statement::{self, Outcome, Wait};
+use super::statement::{self, Outcome, Sent, Wait};
 use super::{Job, Placed};
 use crate::model::ids::MailboxId;
 use crate::store::{Result, Store, StoreError};
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
-use tokio::sync::oneshot;
+use std::time::Duration;
+use tokio::sync::{Semaphore, oneshot};
 
 /// Batches under way at once: more makes them smaller, fewer leaves the disk idle between flushes.
 const BATCHES: usize = 2;
 const MOST_MESSAGES: usize = 64;
 const MOST_OCTETS: usize = 8 << 20;
+/// Batches a mailbox may take in a row before those who wait for others go first.
+const TURNS: u32 = 2;
+/// Connections that may wait for row locks of other processes; the rest of the pool stays free.
+const PATIENT: usize = 4;
+/// How long we try to learn whether a statement was committed whose connection broke.
+const SETTLE: Duration = Duration::from_secs(30);
 
-#[derive(Default)]
-pub(in crate::store) struct Combiner(Mutex<State>);
+pub(in crate::store) struct Combiner {
+    state: Mutex<State>,
+    patient: Semaphore,
+}
+
+impl Default for Combiner {
+    fn default() -> Self {
+        Self { state: Mutex::default(), patient: Semaphore::new(PATIENT) }
+    }
+}
 
 #[derive(Default)]
 struct State {
@@ -22,11 +37,24 @@ struct State {
     /// Mailboxes of the batches under way: their rows are locked, so nobody else asks for them.
     busy: HashSet<MailboxId>,
     running: usize,
+    /// Batches each mailbox has taken since it last let others go first.
+    turns: HashMap<MailboxId, u32>,
 }
 
 struct Waiting {
     job: Job,
     answer: oneshot::Sender<Result<Vec<Placed>>>,
+}
+
+impl Waiting {
+    fn mailboxes(&self) -> impl Iterator<Item = MailboxId> {
+        self.job.messages.iter().map(|m| m.mailbox)
+    }
+
+    /// The caller may be gone; its mail is committed all the same.
+    fn tell(self, answer: Result<Vec<Placed>>) {
+        let _ = self.answer.send(answer);
+    }
 }
 
 impl Combiner {
@@ -38,144 +66,335 @@ impl Combiner {
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A batch that is being put together.
+#[derive(Default)]
+struct Draft {
+    list: Vec<Waiting>,
+    messages: usize,
+    octets: usize,
+}
+
+impl Draft {
+    fn fits(&self, job: &Job) -> bool {
+        self.list.is_empty()
+            || (self.messages + job.messages.len() <= MOST_MESSAGES && self.octets + job.octets() <= MOST_OCTETS)
+    }
+
+    fn push(&mut self, waiting: Waiting) {
+        self.messages += waiting.job.messages.len();
+        self.octets += waiting.job.octets();
+        self.list.push(waiting);
     }
 }
 
 impl State {
-    /// Takes what may run now: oldest first, none whose mailbox is in another batch.
+    /// Takes what may run now: those whose mailboxes have not had [`TURNS`] batches in a row, oldest first, then the
+    /// others; none whose mailbox is in another batch.
     fn take(&mut self) -> Vec<Waiting> {
-        if self.running >= BATCHES {
-            return Vec::new();
+        let mut draft = Draft::default();
+        if self.running >= BATCHES || self.waiting.is_empty() {
+            return draft.list;
         }
-        let (mut batch, mut messages, mut octets) = (Vec::new(), 0, 0);
+        let tired: HashSet<MailboxId> = self.turns.iter().filter(|(_, n)| **n >= TURNS).map(|(id, _)| *id).collect();
+        self.gather(&mut draft, &tired);
+        if !draft.list.is_empty() {
+            self.turns.retain(|id, _| !tired.contains(id));
+        }
+        self.gather(&mut draft, &HashSet::new());
+        let chosen: HashSet<MailboxId> = draft.list.iter().flat_map(Waiting::mailboxes).collect();
+        for mailbox in &chosen {
+            *self.turns.entry(*mailbox).or_default() += 1;
+        }
+        self.busy.extend(chosen);
+        self.running += usize::from(!draft.list.is_empty());
+        if self.waiting.is_empty() {
+            self.turns.clear();
+        }
+        draft.list
+    }
+
+    fn gather(&mut self, draft: &mut Draft, tired: &HashSet<MailboxId>) {
         let mut n = 0;
         // A mailbox that an older job waits for is not taken by a younger one.
         let mut passed: HashSet<MailboxId> = HashSet::new();
-        while n < self.waiting.len() && messages < MOST_MESSAGES {
-            let job = &self.waiting[n].job;
-            let fits = batch.is_empty()
-                || (messages + job.messages.len() <= MOST_MESSAGES && octets + job.octets() <= MOST_OCTETS);
-            let free = job.messages.iter().all(|m| !self.busy.contains(&m.mailbox) && !passed.contains(&m.mailbox));
-            if !fits || !free {
-                passed.extend(job.messages.iter().map(|m| m.mailbox));
+        while n < self.waiting.len() && draft.messages < MOST_MESSAGES {
+            let waiting = &self.waiting[n];
+            let free = |id| !self.busy.contains(&id) && !passed.contains(&id) && !tired.contains(&id);
+            if draft.fits(&waiting.job) && waiting.mailboxes().all(free) {
+                self.waiting.remove(n).into_iter().for_each(|waiting| draft.push(waiting));
+            } else {
+                passed.extend(waiting.mailboxes());
                 n += 1;
-                continue;
             }
-            messages += job.messages.len();
-            octets += job.octets();
-            batch.extend(self.waiting.remove(n));
         }
-        for waiting in &batch {
-            self.busy.extend(waiting.job.messages.iter().map(|m| m.mailbox));
-        }
-        if !batch.is_empty() {
-            self.running += 1;
-        }
-        batch
     }
 }
 
 /// Starts every batch that may run now, each in a task of its own: a caller who goes away does not take its batch along.
 fn start(store: &Store) {
-    loop {
+    // Without a runtime the program is ending, and nobody waits any more.
+    while tokio::runtime::Handle::try_current().is_ok() {
         let batch = store.0.appends.state().take();
         if batch.is_empty() {
             return;
         }
-        let store = store.clone();
-        tokio::spawn(async move {
-            let done = Done { store: &store, mailboxes: mailboxes(&batch) };
-            run(&store, batch).await;
-            drop(done);
-            start(&store);
-        });
+        let held = Held::of(store, &batch);
+        tokio::spawn(run(batch, held, Slot(store.clone())));
     }
 }
 
-fn mailboxes(batch: &[Waiting]) -> Vec<MailboxId> {
-    batch.iter().flat_map(|w| w.job.messages.iter().map(|m| m.mailbox)).collect()
+/// One of the [`BATCHES`], given back however the batch ends.
+struct Slot(Store);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.0.appends.state().running -= 1;
+        start(&self.0);
+    }
 }
 
-/// Frees the batch's mailboxes however it ends.
-struct Done<'a> {
-    store: &'a Store,
-    mailboxes: Vec<MailboxId>,
+/// Mailboxes that no other batch asks for, given back however the batch ends.
+struct Held {
+    store: Store,
+    mailboxes: HashSet<MailboxId>,
 }
 
-impl Drop for Done<'_> {
+impl Held {
+    fn of(store: &Store, batch: &[Waiting]) -> Self {
+        Self { store: store.clone(), mailboxes: batch.iter().flat_map(Waiting::mailboxes).collect() }
+    }
+
+    /// Hands some of them over to a smaller batch.
+    fn split(&mut self, batch: &[Waiting]) -> Self {
+        let part = Self::of(&self.store, batch);
+        self.mailboxes.retain(|id| !part.mailboxes.contains(id));
+        part
+    }
+}
+
+impl Drop for Held {
     fn drop(&mut self) {
         let mut state = self.store.0.appends.state();
-        for mailbox in &self.mailboxes {
-            state.busy.remove(mailbox);
-        }
-        state.running -= 1;
+        self.mailboxes.iter().for_each(|id| {
+            state.busy.remove(id);
+        });
+        drop(state);
+        start(&self.store);
     }
 }
 
-async fn run(store: &Store, batch: Vec<Waiting>) {
-    let jobs: Vec<&Job> = batch.iter().map(|w| &w.job).collect();
-    let mut answers: Vec<Option<Result<Vec<Placed>>>> = jobs.iter().map(|_| None).collect();
-    let all: Vec<usize> = (0..jobs.len()).collect();
-    if let Some(locked) = together(store, &jobs, &all, &mut answers).await {
-        // Another process has some of the rows: those that are free go on, the others wait alone.
-        let free = |n: &usize| jobs[*n].messages.iter().all(|m| locked.contains(&m.mailbox));
-        let rest: Vec<usize> = all.iter().copied().filter(free).collect();
-        if !rest.is_empty() {
-            together(store, &jobs, &rest, &mut answers).await;
-        }
-    }
-    for (job, answer) in jobs.iter().zip(&mut answers) {
-        if answer.is_none() {
-            *answer = Some(match attempt(store, &[job], Wait::Locks).await {
-                Ok(Outcome::Placed(placed)) => Ok(placed.into_iter().flatten().collect()),
-                Ok(Outcome::Locked(_)) => Err(statement::mailbox_gone()),
-                Err(error) => Err(error),
-            });
-        }
-    }
-    for (waiting, answer) in batch.into_iter().zip(answers) {
-        // The caller may be gone; its mail is committed all the same.
-        let _ = waiting.answer.send(answer.unwrap_or_else(|| Err(statement::mailbox_gone())));
-    }
+/// Why a batch was not committed.
+enum Failure {
+    /// Nothing was asked of the database: it is away, for everybody.
+    Away(StoreError),
+    /// It was rolled back; one job may be to blame.
+    Undone(StoreError),
+    /// The connection broke: committed or not, only the database knows.
+    Unknown(Sent),
 }
 
-/// Tries some of the jobs in one transaction and answers those; `Some`: nothing was done, these mailboxes were free.
-/// What is still without an answer then is to be tried alone.
-async fn together(
-    store: &Store,
-    jobs: &[&Job],
-    which: &[usize],
-    answers: &mut [Option<Result<Vec<Placed>>>],
-) -> Option<HashSet<MailboxId>> {
-    let some: Vec<&Job> = which.iter().map(|n| jobs[*n]).collect();
-    match attempt(store, &some, Wait::Skip).await {
-        Ok(Outcome::Placed(placed)) => {
-            which.iter().zip(placed).for_each(|(n, placed)| answers[*n] = Some(Ok(placed)));
-            None
-        }
-        Ok(Outcome::Locked(locked)) => Some(locked),
-        // The database refused the batch for the sake of one of them. Where the connection was lost instead, the
-        // commit may have been made: to try again would be to add twice.
-        Err(error) if which.len() > 1 && error.is_rolled_back() => None,
-        Err(error) => {
-            let mut error = Some(error);
-            for n in which {
-                answers[*n] = Some(Err(error.take().unwrap_or_else(StoreError::lost_batch)));
+/// Whoever got its locks at once is answered at once. Another process may hold some rows: those jobs wait in batches of
+/// their own, outside the slots, so that they hold up nobody else.
+async fn run(mut batch: Vec<Waiting>, mut held: Held, slot: Slot) {
+    let store = slot.0.clone();
+    let mut later: BTreeMap<Vec<MailboxId>, Vec<Waiting>> = BTreeMap::new();
+    let mut failed = None;
+    // All of them, then those whose mailboxes were free.
+    for _ in 0..2 {
+        match attempt(&store, &batch, Wait::Skip).await {
+            Ok(Outcome::Placed(placed)) => {
+                std::mem::take(&mut batch).into_iter().zip(placed).for_each(|(waiting, placed)| waiting.tell(Ok(placed)));
             }
-            None
+            Ok(Outcome::Locked(free)) => {
+                let (go, wait): (Vec<_>, Vec<_>) =
+                    batch.into_iter().partition(|waiting| waiting.mailboxes().all(|id| free.contains(&id)));
+                batch = go;
+                for waiting in wait {
+                    later.entry(waiting.mailboxes().collect()).or_default().push(waiting);
+                }
+            }
+            Err(Failure::Undone(_)) if batch.len() > 1 => {
+                // A key of its own for each: it is tried alone, so that its answer is its own.
+                for (n, waiting) in std::mem::take(&mut batch).into_iter().enumerate() {
+                    let key = waiting.mailboxes().chain([MailboxId(-1 - n as i64)]).collect();
+                    later.insert(key, vec![waiting]);
+                }
+            }
+            Err(failure) => failed = Some((std::mem::take(&mut batch), failure)),
         }
+        if batch.is_empty() {
+            break;
+        }
+    }
+    for waiting in batch {
+        later.entry(waiting.mailboxes().collect()).or_default().push(waiting);
+    }
+    for group in later.into_values() {
+        tokio::spawn(wait(held.split(&group), group));
+    }
+    drop(slot);
+    if let Some((batch, failure)) = failed {
+        refuse(&store, batch, failure).await;
     }
 }
 
-async fn attempt(store: &Store, jobs: &[&Job], wait: Wait) -> Result<Outcome> {
-    let ids = store.ids_take(jobs.iter().map(|j| j.messages.len()).sum()).await?;
-    let batch = statement::Batch::of(jobs, &ids);
-    let mut conn = store.0.batches.take().await?;
-    let outcome = batch.run(wait, &mut conn).await?;
+/// A group is of jobs for the same mailboxes, or of one.
+async fn wait(held: Held, group: Vec<Waiting>) {
+    let store = held.store.clone();
+    // Never closed.
+    let _permit = store.0.appends.patient.acquire().await;
+    match attempt(&store, &group, Wait::Locks).await {
+        Ok(Outcome::Placed(placed)) => {
+            group.into_iter().zip(placed).for_each(|(waiting, placed)| waiting.tell(Ok(placed)));
+        }
+        Ok(Outcome::Locked(_)) => group.into_iter().for_each(|waiting| waiting.tell(Err(statement::mailbox_gone()))),
+        Err(Failure::Undone(_)) if group.len() > 1 => {
+            for waiting in group {
+                match attempt(&store, std::slice::from_ref(&waiting), Wait::Locks).await {
+                    Ok(Outcome::Placed(mut placed)) => waiting.tell(Ok(placed.pop().unwrap_or_default())),
+                    Ok(Outcome::Locked(_)) => waiting.tell(Err(statement::mailbox_gone())),
+                    Err(failure) => refuse(&store, vec![waiting], failure).await,
+                }
+            }
+        }
+        Err(failure) => refuse(&store, group, failure).await,
+    }
+}
+
+async fn attempt(store: &Store, batch: &[Waiting], wait: Wait) -> std::result::Result<Outcome, Failure> {
+    let jobs: Vec<&Job> = batch.iter().map(|waiting| &waiting.job).collect();
+    let ids = store.ids_take(jobs.iter().map(|j| j.messages.len()).sum()).await.map_err(Failure::Away)?;
+    let mut conn = store.0.batches.take().await.map_err(Failure::Away)?;
+    let columns = statement::Batch::of(&jobs, &ids);
+    let outcome = columns.run(wait, &mut conn).await.map_err(|error| match error.is_rolled_back() {
+        true => Failure::Undone(error),
+        false => Failure::Unknown(columns.sent()),
+    })?;
     conn.keep();
     if let Outcome::Placed(placed) = &outcome {
-        store.hub().publish(&batch.events(placed));
+        store.hub().publish(&columns.events(placed));
     }
     Ok(outcome)
+}
+
+/// Answers for a batch that failed. What may be committed is looked for, so that no client sends again what is there.
+async fn refuse(store: &Store, batch: Vec<Waiting>, failure: Failure) {
+    let away = |why: &str| Err(StoreError::Unavailable(sqlx::Error::Protocol(why.to_owned())));
+    match failure {
+        Failure::Undone(error) => {
+            let mut error = Some(error);
+            batch.into_iter().for_each(|waiting| waiting.tell(error.take().map_or_else(|| away("undone"), Err)));
+        }
+        Failure::Away(error) => {
+            let why = error.to_string();
+            batch.into_iter().for_each(|waiting| waiting.tell(away(&why)));
+        }
+        Failure::Unknown(sent) => {
+            let placed = settle(store, &sent).await.unwrap_or_default();
+            let mut placed = placed.into_iter();
+            for waiting in batch {
+                let found = placed.next().flatten();
+                waiting.tell(found.map_or_else(|| away("the connection broke before the answer"), Ok));
+            }
+        }
+    }
+}
+
+/// Asks again and again until the database answers or [`SETTLE`] is over.
+async fn settle(store: &Store, sent: &Sent) -> Option<Vec<Option<Vec<Placed>>>> {
+    let asking = async {
+        loop {
+            match store.appended(sent).await {
+                Ok(found) => return found,
+                Err(error) => tracing::debug!(%error, "not known yet whether a batch was committed"),
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    };
+    let found = tokio::time::timeout(SETTLE, asking).await.ok()?;
+    store.hub().publish(&sent.events(&found));
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::NewMessage;
+    use super::*;
+    use crate::model::flags::SystemFlags;
+    use crate::model::ids::{AccountId, BlobHash};
+    use crate::store::blob::{ContentRow, NewBlob};
+    use chrono::{DateTime, Utc};
+    use std::sync::Arc;
+
+    fn waiting(mailboxes: &[i64], octets: usize) -> Waiting {
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        let chunks = vec![vec![0; octets]];
+        let blob = NewBlob { hash: BlobHash([0; 32]), size: octets as u64, chunks, content: ContentRow::default() };
+        let message = |id: &i64| NewMessage {
+            account: AccountId(1),
+            mailbox: MailboxId(*id),
+            blob: 0,
+            flags: SystemFlags::empty(),
+            keywords: Vec::new(),
+            internal_at: now,
+            prefix: Vec::new(),
+        };
+        let job = Job { blobs: vec![Arc::new(blob)], messages: mailboxes.iter().map(message).collect(), now };
+        Waiting { job, answer: oneshot::channel().0 }
+    }
+
+    fn state(list: impl IntoIterator<Item = Waiting>) -> State {
+        State { waiting: list.into_iter().collect(), ..State::default() }
+    }
+
+    /// The mailboxes of the next batch, which then ends.
+    fn next(state: &mut State) -> Vec<i64> {
+        let batch = state.take();
+        let ids: Vec<i64> = batch.iter().flat_map(Waiting::mailboxes).map(|id| id.0).collect();
+        state.busy.clear();
+        state.running = 0;
+        ids
+    }
+
+    #[test]
+    fn a_batch_holds_64_messages_and_8_mib_and_a_larger_job_goes_alone() {
+        let mut many = state((0..100).map(|_| waiting(&[1], 10)));
+        assert_eq!((next(&mut many).len(), next(&mut many).len(), next(&mut many).len()), (64, 36, 0));
+        let mut large =
+            state([waiting(&[1], 9 << 20), waiting(&[2], 5 << 20), waiting(&[3], 5 << 20), waiting(&[4], 10)]);
+        assert_eq!(next(&mut large), [1]);
+        assert_eq!(next(&mut large), [2, 4]);
+        assert_eq!(next(&mut large), [3]);
+        let everybody: Vec<i64> = (0..200).collect();
+        let mut whole = state([waiting(&everybody, 10), waiting(&[300], 10)]);
+        assert_eq!(next(&mut whole).len(), 200, "a message for many is one batch");
+    }
+
+    #[test]
+    fn a_mailbox_is_in_one_batch_and_its_jobs_keep_their_order() {
+        let mut state = state([waiting(&[1], 1), waiting(&[1, 2], 9 << 20), waiting(&[2], 1), waiting(&[3], 1)]);
+        let first = state.take();
+        assert_eq!(first.iter().flat_map(Waiting::mailboxes).map(|id| id.0).collect::<Vec<_>>(), [1, 3]);
+        assert!(state.take().is_empty(), "1 is busy, and 2 waits behind a job for both");
+        state.busy.clear();
+        assert_eq!(state.take().len(), 1);
+        state.busy.clear();
+        assert!(state.take().is_empty(), "two batches are under way");
+    }
+
+    #[test]
+    fn a_busy_mailbox_lets_others_go_first_after_two_batches() {
+        let mut state = state((0..500).map(|_| waiting(&[1], 10)));
+        assert!(next(&mut state).iter().chain(&next(&mut state)).all(|id| *id == 1));
+        state.waiting.push_back(waiting(&[2], 10));
+        let third = next(&mut state);
+        assert_eq!((third[0], third.len()), (2, 64), "the other goes first, the rest of the batch is not wasted");
+        state.waiting.push_back(waiting(&[3], 10));
+        assert!(next(&mut state).iter().all(|id| *id == 1), "the second in a row");
+        assert_eq!(next(&mut state)[0], 3);
+    }
 }

@@ -6,7 +6,7 @@ use crate::model::event::Event;
 use crate::model::flags::SystemFlags;
 use crate::model::ids::{AccountId, BlobId, EmailId, MailboxId, ThreadId};
 use crate::store::sql::sql;
-use crate::store::{Result, StoreError};
+use crate::store::{Result, Store, StoreError};
 use chrono::{DateTime, Utc};
 use sqlx::postgres::{PgConnection, PgPool};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -30,6 +30,10 @@ sql! {
             $33::int8[], $34::timestamptz[], $35::int4[], $36::int2[], $37::text[], $38::bytea[])";
     /// The sequence steps by a block.
     ID_BLOCK = "SELECT nextval('email_id')";
+    /// What a statement has added whose answer never came, told by its email ids.
+    APPEND_FOUND = "
+        SELECT g.mailbox, g.email, g.uid, g.modseq, m.uidvalidity, g.blob, g.thread
+        FROM message g JOIN mailbox m ON m.id = g.mailbox WHERE g.mailbox = ANY($1) AND g.email = ANY($2)";
 }
 
 /// The first of [`super::BLOCK`] ids that nobody else gets.
@@ -39,7 +43,7 @@ pub(super) async fn id_block(pool: &PgPool) -> Result<i64> {
 }
 
 pub(super) fn mailbox_gone() -> StoreError {
-    StoreError::Inconsistent("mailbox", "gone or not selectable".into())
+    StoreError::Inconsistent("mailbox", "gone, not selectable or out of UIDs".into())
 }
 
 /// What came of a batch.
@@ -50,14 +54,22 @@ pub(super) enum Outcome {
     Locked(HashSet<MailboxId>),
 }
 
+/// What was sent, to look for later.
+pub(super) struct Sent {
+    jobs: Vec<usize>,
+    accounts: HashMap<MailboxId, AccountId>,
+    /// Mailbox and email of each message.
+    messages: Vec<(MailboxId, i64)>,
+}
+
 /// The statement's parameters; places in other columns count from 1.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(super) struct Batch<'a> {
     now: DateTime<Utc>,
     /// Messages of each job.
     jobs: Vec<usize>,
     boxes: BoxColumns,
-    blobs: BlobColumns,
+    blobs: BlobColumns<'a>,
     content: ContentColumns,
     threads: ThreadColumns,
     messages: MessageColumns,
@@ -74,12 +86,12 @@ struct BoxColumns {
 }
 
 #[derive(Default)]
-struct BlobColumns {
+struct BlobColumns<'a> {
     hash: Vec<Vec<u8>>,
     size: Vec<i64>,
     chunk_blob: Vec<i32>,
     chunk_n: Vec<i32>,
-    chunk_bytes: Vec<Vec<u8>>,
+    chunk_bytes: Vec<&'a [u8]>,
 }
 
 #[derive(Default)]
@@ -123,9 +135,9 @@ struct MessageColumns {
     prefix: Vec<Option<Vec<u8>>>,
 }
 
-impl Batch {
+impl<'a> Batch<'a> {
     /// Lays the jobs out; `ids` are as many fresh ids as there are messages.
-    pub(super) fn of(jobs: &[&Job], ids: &[i64]) -> Self {
+    pub(super) fn of(jobs: &[&'a Job], ids: &[i64]) -> Self {
         let mut batch = Self { jobs: jobs.iter().map(|j| j.messages.len()).collect(), ..Self::default() };
         batch.now = jobs.iter().map(|j| j.now).max().unwrap_or_default();
         let boxes = batch.lay_boxes(jobs);
@@ -173,7 +185,7 @@ impl Batch {
     }
 
     /// Each blob once, in the order of the hashes: two processes that add the same ones never wait in a circle.
-    fn lay_blobs(&mut self, jobs: &[&Job]) -> HashMap<[u8; 32], i32> {
+    fn lay_blobs(&mut self, jobs: &[&'a Job]) -> HashMap<[u8; 32], i32> {
         let used = jobs.iter().flat_map(|job| job.messages.iter().map(|m| &job.blobs[m.blob]));
         let blobs: BTreeMap<[u8; 32], _> = used.map(|blob| (blob.hash.0, blob)).collect();
         let mut places = HashMap::new();
@@ -184,14 +196,14 @@ impl Batch {
         places
     }
 
-    fn add_blob(&mut self, place: i32, blob: &NewBlob) {
+    fn add_blob(&mut self, place: i32, blob: &'a NewBlob) {
         let (c, to) = (&blob.content, &mut self.blobs);
         to.hash.push(blob.hash.0.to_vec());
         to.size.push(blob.size as i64);
         for (n, chunk) in blob.chunks.iter().enumerate() {
             to.chunk_blob.push(place);
             to.chunk_n.push(n as i32);
-            to.chunk_bytes.push(chunk.clone());
+            to.chunk_bytes.push(chunk);
         }
         let to = &mut self.content;
         to.version.push(c.version);
@@ -291,14 +303,56 @@ impl Batch {
 
     /// One hint for each mailbox that got something.
     pub(super) fn events(&self, placed: &[Vec<Placed>]) -> Vec<Event> {
-        let modseqs: BTreeMap<MailboxId, u64> = placed.iter().flatten().map(|p| (p.mailbox, p.modseq)).collect();
-        let owners = self.boxes.id.iter().zip(&self.boxes.account);
-        owners
-            .filter_map(|(mailbox, account)| {
-                let modseq = *modseqs.get(mailbox)?;
-                Some(Event::MailboxChanged { account: *account, mailbox: *mailbox, modseq })
-            })
-            .collect()
+        events(&self.owners(), placed.iter().flatten())
+    }
+
+    fn owners(&self) -> HashMap<MailboxId, AccountId> {
+        self.boxes.id.iter().copied().zip(self.boxes.account.iter().copied()).collect()
+    }
+
+    /// What to look for when the answer does not come.
+    pub(super) fn sent(&self) -> Sent {
+        let mailboxes = self.messages.at_box.iter().map(|place| self.boxes.id[*place as usize - 1]);
+        Sent {
+            jobs: self.jobs.clone(),
+            accounts: self.owners(),
+            messages: mailboxes.zip(self.messages.email.iter().copied()).collect(),
+        }
+    }
+}
+
+fn events<'a>(accounts: &HashMap<MailboxId, AccountId>, placed: impl Iterator<Item = &'a Placed>) -> Vec<Event> {
+    let modseqs: BTreeMap<MailboxId, u64> = placed.map(|p| (p.mailbox, p.modseq)).collect();
+    let event = |(mailbox, modseq)| {
+        Some(Event::MailboxChanged { account: *accounts.get(&mailbox)?, mailbox, modseq })
+    };
+    modseqs.into_iter().filter_map(event).collect()
+}
+
+impl Sent {
+    pub(super) fn events(&self, placed: &[Option<Vec<Placed>>]) -> Vec<Event> {
+        events(&self.accounts, placed.iter().flatten().flatten())
+    }
+}
+
+impl Store {
+    /// Which jobs of a statement are committed. The mailboxes' locks are taken first: a server process that has not
+    /// noticed that its client is gone holds them until it is done.
+    pub(super) async fn appended(&self, sent: &Sent) -> Result<Vec<Option<Vec<Placed>>>> {
+        let (mailboxes, emails): (Vec<MailboxId>, Vec<i64>) = sent.messages.iter().copied().unzip();
+        let mut tx = self.begin().await?;
+        tx.mailbox_lock(&mailboxes).await?;
+        type Found = (MailboxId, EmailId, i64, i64, i64, BlobId, ThreadId);
+        let rows: Vec<Found> =
+            sqlx::query_as(APPEND_FOUND).bind(&mailboxes).bind(&emails).fetch_all(tx.conn()).await?;
+        tx.commit().await?;
+        let mut found = HashMap::new();
+        for (mailbox, email, uid, modseq, uidvalidity, blob, thread) in rows {
+            let (uid, modseq, uidvalidity) = (uid as u32, modseq as u64, uidvalidity as u32);
+            found.insert((mailbox, email.0), Placed { mailbox, uidvalidity, uid, modseq, blob, email, thread });
+        }
+        let mut messages = sent.messages.iter().map(|key| found.get(key).copied());
+        Ok(sent.jobs.iter().map(|count| messages.by_ref().take(*count).collect()).collect())
     }
 }
 
@@ -341,7 +395,7 @@ impl Threads {
         n
     }
 
-    fn finish(self, batch: &mut Batch) {
+    fn finish(self, batch: &mut Batch<'_>) {
         let mut groups: HashMap<usize, i32> = HashMap::new();
         let (to, messages) = (&mut batch.threads, &mut batch.messages);
         for (n, email) in messages.email.iter().enumerate() {

@@ -4,6 +4,7 @@ pub mod appliance;
 pub mod dial;
 pub mod house;
 pub mod pg;
+pub mod proxy;
 pub mod scene;
 pub mod soak;
 pub mod transcript;

@@ -1,6 +1,7 @@
 //! A PostgreSQL for tests: one cluster that all test processes share, one database per test made from a migrated
 //! template. It speaks over a unix socket only and syncs nothing to disk.
 
+use super::proxy::Proxy;
 use mailstead::store::{Options, Store, migrate};
 use nix::fcntl::{Flock, FlockArg};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -39,6 +40,18 @@ impl Database {
             readers: 6,
             acquire: Duration::from_secs(10),
         })
+    }
+
+    /// A store that reaches it through a wire that can be cut.
+    pub async fn store_through_proxy(&self) -> (Store, Proxy) {
+        let proxy = Proxy::before(cluster_dir().join(".s.PGSQL.5432")).await;
+        let connect = PgConnectOptions::new_without_pgpass()
+            .host("127.0.0.1")
+            .port(proxy.port)
+            .ssl_mode(sqlx::postgres::PgSslMode::Disable)
+            .username("postgres")
+            .database(&self.name);
+        (Store::open(&Options { connect, writers: 6, readers: 6, acquire: Duration::from_secs(10) }), proxy)
     }
 
     /// Cuts every connection and lets none in.
