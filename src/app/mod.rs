@@ -13,7 +13,7 @@ use crate::relay::{session::Times, worker};
 use crate::service::seal::Keys;
 use crate::service::{Options, Services};
 use crate::store::postgres::{self, PrivatePostgres, Role};
-use crate::store::{self, Store, migrate, parse_url};
+use crate::store::{self, Store, migrate, parse_url, proof};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
@@ -28,8 +28,12 @@ pub struct House {
     pub store: Store,
     background: Vec<tokio::task::JoinHandle<()>>,
     stop: CancellationToken,
-    /// Nobody else runs the private database; true for an outside one.
+    /// Nobody else runs on this data directory.
     supervises: bool,
+    /// The runtime role can't change the audit.
+    audit_protected: bool,
+    /// `DIR/lock`; with a private database its supervisor has it.
+    _lock: Option<nix::fcntl::Flock<std::fs::File>>,
     postgres: Option<tokio::task::JoinHandle<PrivatePostgres>>,
 }
 
@@ -53,24 +57,27 @@ impl House {
         make_data_directory(&config.data_dir, user)?;
         let keys = read_keys(&config.key_file, user)?;
         let stop = CancellationToken::new();
-        let (runtime, owner, server) = match &config.database {
+        let (runtime, owner, server, lock) = match &config.database {
             Database::Outside { url, owner_url } => {
+                let lock = postgres::take_lock(&config.data_dir.join("lock"), user, patience).await?;
                 let runtime = parse_url(url.expose()).context("[database] url")?;
                 let owner = owner_url
                     .as_ref()
                     .map(|url| parse_url(url.expose()))
                     .transpose()
                     .context("[database] owner_url")?;
-                (runtime.clone(), owner.unwrap_or(runtime), None)
+                proof::prove(&runtime).await?;
+                (runtime.clone(), owner.unwrap_or(runtime), None, lock)
             }
             Database::Private => {
                 let server =
                     PrivatePostgres::start(postgres::Options { directory: config.data_dir.clone(), user, patience })
                         .await?;
-                (server.connect(Role::Runtime), server.connect(Role::Owner), Some(server))
+                (server.connect(Role::Runtime), server.connect(Role::Owner), Some(server), None)
             }
         };
         migrate::migrate(&owner, runtime.get_username()).await?;
+        let audit_protected = proof::audit_is_protected(&runtime).await?;
         let store =
             Store::open(&store::Options { connect: runtime, writers: 8, readers: 8, acquire: Duration::from_secs(5) });
         let exempt = config.exempt.clone();
@@ -89,7 +96,7 @@ impl House {
         if server.is_some() {
             background.push(tokio::spawn(watch_disk(services.clone(), config.data_dir.clone())));
         }
-        let supervises = server.as_ref().is_none_or(PrivatePostgres::is_supervisor);
+        let supervises = server.as_ref().map_or(lock.is_some(), PrivatePostgres::is_supervisor);
         let postgres = server.map(|mut server| {
             let stop = stop.clone();
             tokio::spawn(async move {
@@ -97,12 +104,18 @@ impl House {
                 server
             })
         });
-        Ok(Self { services, store, background, stop, supervises, postgres })
+        Ok(Self { services, store, background, stop, supervises, audit_protected, _lock: lock, postgres })
     }
 
     /// Nobody else runs on this data directory.
     pub fn is_alone(&self) -> bool {
         self.supervises
+    }
+
+    /// What an admin should know of the database.
+    pub fn warning(&self) -> Option<&'static str> {
+        let words = "its audit is not protected: the role in [database] url may change it; let another role own the tables and name it in owner_url";
+        (!self.audit_protected).then_some(words)
     }
 
     /// Ends the work in the background, closes the pools, stops the private PostgreSQL.
@@ -153,6 +166,7 @@ async fn keep_house(services: Services, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(Duration::from_secs(900)) => {}
         }
+        services.mailboxes.tidy();
         match services.housekeeping.round().await {
             Ok(round) => tracing::debug!(?round, "housekeeping"),
             Err(error) => tracing::warn!(%error, "housekeeping goes on later"),
@@ -210,6 +224,9 @@ pub async fn serve_prepared(
     let house = House::open(&config, Duration::from_secs(30)).await?;
     if !house.supervises {
         bail!("another mailstead runs on {}", config.data_dir.display());
+    }
+    if let Some(words) = house.warning() {
+        tracing::warn!("database: {words}");
     }
     let tls = ServerTls::open(match &config.tls {
         Some((certificate, key)) => Source::Files { certificate: certificate.clone(), key: key.clone() },

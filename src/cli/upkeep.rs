@@ -56,8 +56,9 @@ async fn show_status(config: &Config, json: bool) -> Result<()> {
     let database = match House::open(config, Duration::ZERO).await {
         Ok(house) => {
             let answer = house.services.accounts.domain_list().await;
+            let warning = house.warning().map_or_else(String::new, |words| format!("; {words}"));
             house.close().await;
-            answer.map(|domains| format!("answers, {} domains", domains.len())).map_err(anyhow::Error::from)
+            answer.map(|domains| format!("answers, {} domains{warning}", domains.len())).map_err(anyhow::Error::from)
         }
         Err(error) => Err(error),
     };

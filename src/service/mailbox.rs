@@ -12,6 +12,7 @@ use crate::store::message::{EntryRow, Expunge};
 use crate::store::{StoreError, Tx};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -19,6 +20,8 @@ use tokio::sync::Mutex;
 const MOST: usize = 10_000;
 /// How long a snapshot nobody asks for is kept.
 const IDLE: Duration = Duration::from_secs(300);
+/// Octets that all snapshots may take: five million messages. Beyond it those asked for longest ago go.
+const MEMORY: u64 = 128 << 20;
 
 /// A mailbox in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,8 +61,27 @@ pub enum OpenMode {
 #[derive(Clone)]
 pub struct Mailboxes {
     base: Base,
-    snapshots: moka::sync::Cache<MailboxId, Arc<Mutex<Option<Arc<Snapshot>>>>>,
+    snapshots: moka::sync::Cache<MailboxId, Arc<Place>>,
     dictionaries: moka::sync::Cache<AccountId, Arc<Dictionary>>,
+}
+
+/// Where sessions find the snapshot they share, and what it weighed when it was put there.
+#[derive(Default)]
+struct Place {
+    held: Mutex<Option<Arc<Snapshot>>>,
+    octets: AtomicU32,
+}
+
+/// Places of at most `most` octets in all.
+fn places(most: u64) -> moka::sync::Cache<MailboxId, Arc<Place>> {
+    // An empty place weighs something too.
+    let weigh = |_: &MailboxId, place: &Arc<Place>| place.octets.load(Ordering::Relaxed).max(256);
+    moka::sync::Cache::builder()
+        .weigher(weigh)
+        .max_capacity(most)
+        .eviction_policy(moka::policy::EvictionPolicy::lru())
+        .time_to_idle(IDLE)
+        .build()
 }
 
 /// The rows of an account's tree by id, and their children.
@@ -135,9 +157,8 @@ fn status(row: &MailboxRow) -> MailboxStatus {
 
 impl Mailboxes {
     pub(crate) fn new(base: Base) -> Self {
-        let snapshots = moka::sync::Cache::builder().max_capacity(2000).time_to_idle(IDLE).build();
         let dictionaries = moka::sync::Cache::builder().max_capacity(2000).time_to_idle(IDLE).build();
-        Self { base, snapshots, dictionaries }
+        Self { base, snapshots: places(MEMORY), dictionaries }
     }
 
     /// The whole tree, INBOX first, then by path.
@@ -380,16 +401,27 @@ impl Mailboxes {
     /// The newest snapshot; sessions that ask at once share one load. `None`: the mailbox is gone.
     async fn newest(&self, owner: AccountId, mailbox: MailboxId, person: AccountId) -> Result<Option<Arc<Snapshot>>> {
         let place = self.snapshots.get_with(mailbox, Arc::default);
-        let mut place = place.lock().await;
-        let known = place.take();
+        let mut held = place.held.lock().await;
+        let known = held.take();
         let newest = match known {
             Some(known) => self.catch_up(owner, mailbox, person, known).await,
             None => self.load(owner, mailbox).await,
         };
         if let Ok(Some(snapshot)) = &newest {
-            *place = Some(snapshot.clone());
+            *held = Some(snapshot.clone());
+            let (octets, before) = (snapshot.octets(), place.octets.load(Ordering::Relaxed));
+            if octets.abs_diff(before) > before / 8 {
+                place.octets.store(octets, Ordering::Relaxed);
+                self.snapshots.insert(mailbox, place.clone());
+            }
         }
         newest
+    }
+
+    /// Drops what nobody has asked for lately; without it that waits until somebody asks for something.
+    pub fn tidy(&self) {
+        self.snapshots.run_pending_tasks();
+        self.dictionaries.run_pending_tasks();
     }
 
     async fn load(&self, owner: AccountId, mailbox: MailboxId) -> Result<Option<Arc<Snapshot>>> {
@@ -462,5 +494,28 @@ impl Mailboxes {
         let dictionary = Arc::new(dictionary);
         self.dictionaries.insert(owner, dictionary.clone());
         Ok(dictionary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn snapshots_that_were_asked_for_longest_ago_make_room() {
+        let cache = places(10_000);
+        for id in 0..100 {
+            let place = Arc::new(Place { octets: AtomicU32::new(1000), ..Place::default() });
+            cache.insert(MailboxId(id), place);
+            cache.run_pending_tasks();
+        }
+        assert_eq!((cache.weighted_size(), cache.entry_count()), (10_000, 10));
+        assert!(cache.contains_key(&MailboxId(99)) && !cache.contains_key(&MailboxId(5)));
+        // One that grows is weighed anew, and others go for it.
+        let place = cache.get(&MailboxId(99)).unwrap();
+        place.octets.store(8000, Ordering::Relaxed);
+        cache.insert(MailboxId(99), place);
+        cache.run_pending_tasks();
+        assert!(cache.weighted_size() <= 10_000 && cache.contains_key(&MailboxId(99)));
     }
 }

@@ -84,6 +84,12 @@ impl Snapshot {
         self.modseq = self.modseq.max(modseq);
     }
 
+    /// Memory it takes, about.
+    pub(super) fn octets(&self) -> u32 {
+        let octets = self.slots.capacity() * size_of::<Slot>() + (self.sets.lists.len() + self.sets.known.len()) * 128;
+        u32::try_from(octets).unwrap_or(u32::MAX)
+    }
+
     /// How many messages it has.
     pub fn len(&self) -> usize {
         self.slots.len()

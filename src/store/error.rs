@@ -17,6 +17,9 @@ pub enum StoreError {
         "the database was last used by a newer Mailstead (schema {found}, this one knows {known}): start that version, or restore a backup made before the upgrade"
     )]
     NewerSchema { found: i64, known: i64 },
+    /// An outside database that lacks what the store relies on.
+    #[error("the database can't be used: {0}")]
+    Unfit(String),
     /// A row that can't be: table, what is wrong.
     #[error("inconsistent {0}: {1}")]
     Inconsistent(&'static str, String),
@@ -38,14 +41,6 @@ impl StoreError {
             _ => false,
         }
     }
-<<<<<<< HEAD
-
-    /// For the others of a batch whose first member got the error itself.
-    pub(super) fn lost_batch() -> Self {
-        Self::Unavailable(sqlx::Error::Io(std::io::Error::other("lost with the batch it was in")))
-    }
-=======
->>>>>>> 23cee16 (The append combiner: nobody waits for others' locks, lost answers double nothing, turns are fair)
 }
 
 impl From<sqlx::Error> for StoreError {

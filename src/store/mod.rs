@@ -19,6 +19,7 @@ pub mod mailbox;
 pub mod message;
 pub mod migrate;
 pub mod postgres;
+pub mod proof;
 pub mod queue;
 pub mod setting;
 pub mod subscription;
@@ -56,6 +57,7 @@ struct Inner {
     write: PgPool,
     read: PgPool,
     background: PgPool,
+    hints: PgPool,
     hub: Hub,
     /// Of the write pool, for batches of messages.
     batches: Lane,
@@ -75,17 +77,14 @@ pub struct Tx {
 impl Store {
     /// Opens the pools; no connection is made yet, so it succeeds while the database is away.
     pub fn open(options: &Options) -> Self {
-        let pool = |max: u32, name: &str| {
+        let pool = |max: u32, name: &str, session: &'static str| {
             PgPoolOptions::new()
                 .max_connections(max)
                 .acquire_timeout(options.acquire)
                 .idle_timeout(Duration::from_secs(300))
                 .test_before_acquire(false)
-                .after_connect(|conn, _| {
-                    Box::pin(async move {
-                        sqlx::query(SESSION).execute(conn).await?;
-                        Ok(())
-                    })
+                .after_connect(move |conn, _| {
+                    Box::pin(async move { sqlx::query(session).execute(conn).await.map(|_| ()) })
                 })
                 .before_acquire(|conn, meta| {
                     // A round trip for a connection that may have been cut while it was idle, none for a busy one.
@@ -98,13 +97,16 @@ impl Store {
                 })
                 .connect_lazy_with(options.connect.clone().application_name(name).statement_cache_capacity(300))
         };
-        let (write, read) = (pool(options.writers, "mailstead write"), pool(options.readers, "mailstead read"));
+        let write = pool(options.writers, "mailstead write", SESSION_WRITE);
+        let read = pool(options.readers, "mailstead read", SESSION);
         Self(Arc::new(Inner {
             batches: Lane::new(write.clone(), 2),
             questions: Lane::new(read.clone(), options.readers as usize / 2),
             write,
             read,
-            background: pool(5, "mailstead background"),
+            background: pool(5, "mailstead background", SESSION),
+            // One listens, one notifies.
+            hints: pool(2, "mailstead hints", SESSION),
             hub: Hub::new(),
             appends: append::Combiner::default(),
             ids: append::IdBlock::default(),
@@ -125,7 +127,7 @@ impl Store {
 
     /// Runs the notifier and the listener until the store is closed.
     pub async fn run_hub(&self) {
-        self.0.hub.run(self.0.background.clone()).await;
+        self.0.hub.run(self.0.hints.clone()).await;
     }
 
     /// Where hints are heard and told.
@@ -164,6 +166,7 @@ impl Store {
         self.0.write.close().await;
         self.0.read.close().await;
         self.0.background.close().await;
+        self.0.hints.close().await;
     }
 }
 
@@ -178,8 +181,16 @@ pub fn parse_url(url: &str) -> Result<PgConnectOptions> {
 sql::sql! {
     PING = "SELECT 1";
     /// Every statement is prepared once and used for ever: planning the big ones anew costs several times what running
-    /// them does (2 ms against 0.3 ms for a delivery), and their best plan does not hang on the parameters.
-    SESSION = "SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false)";
+    /// them does (2 ms against 0.3 ms for a delivery), and their best plan does not hang on the parameters. A
+    /// transaction whose client hangs gives its locks back.
+    SESSION = "
+        SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),
+            set_config('idle_in_transaction_session_timeout', '2min', false)";
+    /// Whatever points to a blob has ended long before the sweeper may look at it (I10).
+    SESSION_WRITE = "
+        SELECT set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),
+            set_config('idle_in_transaction_session_timeout', '2min', false),
+            set_config('statement_timeout', '8min', false), set_config('lock_timeout', '1min', false)";
 }
 
 impl Tx {
@@ -219,6 +230,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         message::STATEMENTS,
         migrate::STATEMENTS,
         postgres::STATEMENTS,
+        proof::STATEMENTS,
         queue::STATEMENTS,
         setting::STATEMENTS,
         subscription::STATEMENTS,

@@ -106,8 +106,7 @@ impl PrivatePostgres {
             make_directory(directory, options.user)?;
         }
         let bin = find_bin(&places.data)?;
-        let lock = take_lock(&options.directory.join("lock"), options.patience).await?;
-        give(&options.directory.join("lock"), options.user)?;
+        let lock = take_lock(&options.directory.join("lock"), options.user, options.patience).await?;
         let mut server = Self { places, bin, user: options.user, child: None, lock };
         if server.lock.is_none() {
             server.wait_ready().await?;
@@ -265,13 +264,14 @@ impl PrivatePostgres {
         let log = File::options().create(true).append(true).open(&self.places.log).map_err(fault)?;
         give(&self.places.log, self.user)?;
         let socket = format!("unix_socket_directories={}", self.places.socket.display());
+        let wal = format!("max_wal_size={}MB", self.most_wal());
         let settings = [
             "listen_addresses=",
             "unix_socket_permissions=0700",
             &socket,
             "shared_buffers=128MB",
             "max_connections=100",
-            "max_wal_size=1GB",
+            &wal,
             "wal_compression=lz4",
             "jit=off",
             "synchronous_commit=on",
@@ -284,6 +284,15 @@ impl PrivatePostgres {
         }
         // A group of its own: Ctrl-C at the terminal is for us, we stop PostgreSQL when the doors are closed.
         command.process_group(0).spawn().map_err(fault)
+    }
+
+    /// Megabytes of WAL between checkpoints: a twentieth of the disk at most, so that the reserve of free space is enough
+    /// for what is still written while nothing new is taken.
+    fn most_wal(&self) -> u64 {
+        let disk = nix::sys::statvfs::statvfs(&self.places.data);
+        #[allow(clippy::unnecessary_cast)] // The widths differ between platforms.
+        let megabytes = disk.map_or(u64::MAX, |d| (d.blocks() as u64 * d.fragment_size() as u64) >> 20);
+        (megabytes / 20).clamp(64, 1024)
     }
 
     async fn wait_ready(&mut self) -> std::result::Result<(), PostgresError> {
@@ -321,11 +330,20 @@ impl PrivatePostgres {
     }
 }
 
-/// `DIR/lock` names the supervisor. The lock goes with its process, however that ends.
-async fn take_lock(path: &Path, patience: Duration) -> std::result::Result<Option<Flock<File>>, PostgresError> {
+/// `DIR/lock` names the supervisor. The lock goes with its process, however that ends. `None`: another has held it for
+/// all of `patience`.
+///
+/// # Errors
+/// [`PostgresError::File`].
+pub async fn take_lock(
+    path: &Path,
+    user: Option<(u32, u32)>,
+    patience: Duration,
+) -> std::result::Result<Option<Flock<File>>, PostgresError> {
     let fault = |source| PostgresError::File { path: path.into(), source };
     let began = Instant::now();
     let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path).map_err(fault)?;
+    give(path, user)?;
     loop {
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(mut lock) => {
