@@ -1,9 +1,11 @@
 //! Checks what the store holds against itself (I3, I4): every blob against its hash, every counter against its rows.
 
-use super::spool::{SpoolRoom, hash_of};
+use super::spool::{Hash, SpoolRoom};
 use super::{Base, Refusal, Result};
-use crate::model::ids::BlobId;
+use crate::model::ids::{BlobHash, BlobId};
 use crate::store::StoreError;
+use crate::store::blob::CHUNK;
+use std::collections::HashSet;
 
 /// Blobs listed at a time.
 const BATCH: i64 = 500;
@@ -18,7 +20,7 @@ pub struct Fsck {
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// `blob`, `counters`, `message`, `size`, `content`.
+    /// `blob`, `counters`, `message`, `size`, `queue`, `content`.
     pub kind: &'static str,
     /// `blob 17`, `mailbox 4`, `mailbox 4 uid 12`.
     pub subject: String,
@@ -45,8 +47,8 @@ impl Fsck {
         Self { base, room }
     }
 
-    /// Checks everything, mending counters where `repair`; `progress` hears blobs done and blobs in all. Memory holds
-    /// one message at a time.
+    /// Checks everything, mending counters and content where `repair`; `progress` hears blobs done and blobs in all.
+    /// Memory holds one chunk at a time, and one message where its content is computed anew.
     ///
     /// # Errors
     /// [`Refusal::Unavailable`]; what is wrong with the data is a finding.
@@ -59,17 +61,10 @@ impl Fsck {
             let Some((last, ..)) = list.last() else { break };
             above = *last;
             for (id, hash, size) in list {
-                let _budget = self.room.reserve(size)?;
                 report.blobs += 1;
                 report.octets += size;
-                let wrong = match self.base.store.blob_bytes(id).await {
-                    Ok(bytes) if bytes.len() as u64 != size => Some(format!("{} octets, not {size}", bytes.len())),
-                    Ok(bytes) => (hash_of(&bytes) != hash).then(|| "its octets do not have its hash".to_owned()),
-                    Err(StoreError::Unavailable(source)) => return Err(StoreError::Unavailable(source).into()),
-                    Err(other) => Some(other.to_string()),
-                };
                 // A blob that was swept between the list and the look is no fault.
-                if let Some(detail) = wrong
+                if let Some(detail) = self.fault(id, hash, size).await?
                     && self.base.store.blob_size(id).await.is_ok()
                 {
                     report.add("blob", format!("blob {id}"), detail, false);
@@ -79,6 +74,25 @@ impl Fsck {
         }
         self.check_rows(repair, &mut report).await?;
         Ok(report)
+    }
+
+    /// What is wrong with a blob's octets, read chunk by chunk.
+    async fn fault(&self, id: BlobId, hash: BlobHash, size: u64) -> Result<Option<String>> {
+        let (mut context, mut octets) = (Hash::default(), 0);
+        for n in 0..size.div_ceil(CHUNK as u64) {
+            match self.base.store.blob_chunk(id, n as u32).await {
+                Ok(chunk) => {
+                    octets += chunk.len() as u64;
+                    context.update(&chunk);
+                }
+                Err(StoreError::Unavailable(source)) => return Err(StoreError::Unavailable(source).into()),
+                Err(other) => return Ok(Some(other.to_string())),
+            }
+        }
+        if octets != size {
+            return Ok(Some(format!("{octets} octets, not {size}")));
+        }
+        Ok((context.finish() != hash).then(|| "its octets do not have its hash".to_owned()))
     }
 
     async fn check_rows(&self, repair: bool, report: &mut Report) -> Result<()> {
@@ -109,23 +123,47 @@ impl Fsck {
                 false,
             );
         }
-        for blob in self.base.store.content_wrong(crate::mime::content::VERSION).await? {
-            if repair {
-                self.recompute(blob).await?;
-            }
-            report.add("content", format!("blob {blob}"), "what is read from it is missing or old".into(), repair);
+        for (mailbox, uid) in self.base.store.messages_orphaned().await? {
+            report.add("message", format!("mailbox {mailbox} uid {uid}"), "its mailbox is missing".into(), false);
         }
-        Ok(())
+        for id in self.base.store.queue_lost().await? {
+            report.add("queue", format!("queue {id}"), "its octets are missing".into(), false);
+        }
+        self.check_content(repair, report).await
     }
 
-    async fn recompute(&self, blob: BlobId) -> Result<()> {
-        let _budget = self.room.reserve(self.base.store.blob_size(blob).await?)?;
-        let bytes = self.base.store.blob_bytes(blob).await?;
+    async fn check_content(&self, repair: bool, report: &mut Report) -> Result<()> {
+        let damaged: HashSet<String> =
+            report.findings.iter().filter(|f| f.kind == "blob").map(|f| f.subject.clone()).collect();
+        let mut above = BlobId(0);
+        loop {
+            let list = self.base.store.content_wrong(crate::mime::content::VERSION, above).await?;
+            let Some(last) = list.last() else { return Ok(()) };
+            above = *last;
+            for blob in list {
+                let subject = format!("blob {blob}");
+                // Nothing true can be read from octets that are damaged.
+                let repaired = repair && !damaged.contains(&subject) && self.recompute(blob).await?;
+                report.add("content", subject, "what is read from it is missing or old".into(), repaired);
+            }
+        }
+    }
+
+    /// Whether the blob could be read.
+    async fn recompute(&self, blob: BlobId) -> Result<bool> {
+        let Ok(size) = self.base.store.blob_size(blob).await else { return Ok(false) };
+        let _budget = self.room.reserve(size)?;
+        let bytes = match self.base.store.blob_bytes(blob).await {
+            Ok(bytes) => bytes,
+            Err(StoreError::Inconsistent(..)) => return Ok(false),
+            Err(other) => return Err(other.into()),
+        };
         let content = tokio::task::spawn_blocking(move || super::content::content_row(&bytes))
             .await
             .map_err(|e| Refusal::Internal(e.into()))?;
         let mut tx = self.base.store.begin().await?;
         tx.content_put(blob, &content).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(true)
     }
 }

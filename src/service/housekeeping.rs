@@ -2,12 +2,15 @@
 
 use super::{Base, Result};
 use crate::model::ids::BlobId;
+use crate::store::Tx;
 use chrono::TimeDelta;
 
 /// Longest a blob without a reader stays: a transaction that is about to point to it ends long before (I10).
 const IDLE: TimeDelta = TimeDelta::hours(24);
-/// Blobs looked at in one transaction.
+/// Rows that go in one transaction.
 const BATCH: i64 = 500;
+/// Blobs looked at in one transaction: a few index probes each.
+const SWEEP: i64 = 5000;
 
 /// Keeps the house in order. Cheap to clone.
 #[derive(Clone)]
@@ -38,27 +41,47 @@ impl Housekeeping {
         let now = self.base.clock.now();
         let mut out = Round::default();
         let settings = &self.base.settings;
-        let mut tx = self.base.store.begin_background().await?;
-        if !tx.upkeep_lock().await? {
-            return Ok(Round { skipped: true, ..out });
-        }
         let expunged = now - settings.duration("retention.expunged");
-        out.restorable = tx.restorable_purge(expunged).await?;
-        out.mailboxes = tx.removed_mailboxes_purge(expunged).await?;
-        tx.changes_prune(now - settings.duration("retention.changes")).await?;
-        tx.commit().await?;
-        self.base.store.login_failure_prune(now - settings.duration("login.window")).await?;
-        let mut above = Some(BlobId(0));
-        while let Some(from) = above {
-            let mut tx = self.base.store.begin_background().await?;
-            if !tx.upkeep_lock().await? {
+        while let Some(mut tx) = self.begin(&mut out).await? {
+            let gone = tx.restorable_purge(expunged, BATCH).await?;
+            tx.commit().await?;
+            out.restorable += gone;
+            if gone == 0 {
                 break;
             }
-            let (gone, next) = tx.blob_sweep(now, IDLE, from, BATCH).await?;
+        }
+        while let Some(mut tx) = self.begin(&mut out).await? {
+            let gone = tx.removed_mailbox_purge(expunged).await?;
+            tx.commit().await?;
+            out.mailboxes += u64::from(gone);
+            if !gone {
+                break;
+            }
+        }
+        let changes = now - settings.duration("retention.changes");
+        while let Some(mut tx) = self.begin(&mut out).await? {
+            let more = tx.changes_prune(changes, BATCH).await?;
+            tx.commit().await?;
+            if !more {
+                break;
+            }
+        }
+        self.base.store.login_failure_prune(now - settings.duration("login.window")).await?;
+        let mut above = BlobId(0);
+        while let Some(mut tx) = self.begin(&mut out).await? {
+            let (gone, next) = tx.blob_sweep(now, IDLE, above, SWEEP).await?;
             tx.commit().await?;
             out.blobs += gone;
+            let Some(next) = next else { break };
             above = next;
         }
         Ok(out)
+    }
+
+    /// A transaction that has the upkeep to itself; `None`: another process is at it.
+    async fn begin(&self, round: &mut Round) -> Result<Option<Tx>> {
+        let mut tx = self.base.store.begin_background().await?;
+        round.skipped = !tx.upkeep_lock().await?;
+        Ok((!round.skipped).then_some(tx))
     }
 }

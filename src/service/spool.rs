@@ -236,6 +236,25 @@ pub fn hash_of(bytes: &[u8]) -> BlobHash {
     to_hash(digest::digest(&digest::SHA256, bytes))
 }
 
+/// SHA-256 of octets that come in pieces.
+pub(super) struct Hash(digest::Context);
+
+impl Default for Hash {
+    fn default() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+}
+
+impl Hash {
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub fn finish(self) -> BlobHash {
+        to_hash(self.0.finish())
+    }
+}
+
 fn to_hash(digest: digest::Digest) -> BlobHash {
     let mut out = [0; 32];
     out.copy_from_slice(digest.as_ref());

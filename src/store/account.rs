@@ -27,6 +27,9 @@ sql! {
     ACCOUNT_STATUS = "UPDATE account SET status = $2, generation = generation + 1 WHERE id = $1";
     ACCOUNT_GENERATION = "UPDATE account SET generation = generation + 1 WHERE id = $1";
     ACCOUNT_QUOTA = "UPDATE account SET quota_bytes = $2 WHERE id = $1";
+    ACCOUNT_LOCK = "SELECT id FROM account WHERE id = $1 FOR UPDATE";
+    /// Deliveries under way end before their mail is looked for, and later ones find no mailbox.
+    ACCOUNT_LOCK_MAILBOXES = "SELECT id FROM mailbox WHERE account = $1 ORDER BY id FOR UPDATE";
     /// Everything of an account; blobs are left to the sweeper.
     ACCOUNT_REMOVE_MAIL = "
         WITH boxes AS (SELECT id FROM mailbox WHERE account = $1),
@@ -208,9 +211,11 @@ impl Tx {
 
     /// Removes the account and all its mail.
     pub async fn account_remove(&mut self, id: AccountId) -> Result<()> {
-        sqlx::query(ACCOUNT_REMOVE_MAIL).bind(id).execute(self.conn()).await?;
-        sqlx::query(ACCOUNT_REMOVE_TREE).bind(id).execute(self.conn()).await?;
-        sqlx::query(ACCOUNT_REMOVE).bind(id).execute(self.conn()).await?;
+        for statement in
+            [ACCOUNT_LOCK, ACCOUNT_LOCK_MAILBOXES, ACCOUNT_REMOVE_MAIL, ACCOUNT_REMOVE_TREE, ACCOUNT_REMOVE]
+        {
+            sqlx::query(statement).bind(id).execute(self.conn()).await?;
+        }
         self.tell(Event::CredentialsChanged { account: id });
         Ok(())
     }

@@ -26,15 +26,17 @@ sql! {
             INSERT INTO blob_chunk (blob, n, bytes)
             SELECT b.id, c.n, c.bytes FROM b, unnest($3::int4[], $4::bytea[]) AS c(n, bytes) WHERE b.fresh
         ) SELECT id FROM b";
+    /// The last of the next $2 blobs, so that one transaction looks at no more than these.
+    BLOB_WINDOW = "SELECT max(id) FROM (SELECT id FROM blob WHERE id > $1 ORDER BY id LIMIT $2) w";
     /// Unreferenced and untouched since $1, locked so that nobody points to it meanwhile (I10).
     BLOB_SWEEP = "
         WITH idle AS MATERIALIZED (
-            SELECT id FROM blob b WHERE touched_at < $1 AND id > $2
+            SELECT id FROM blob b WHERE touched_at < $1 AND id > $2 AND id <= $3
             AND NOT EXISTS (SELECT 1 FROM message WHERE blob = b.id)
             AND NOT EXISTS (SELECT 1 FROM restorable WHERE blob = b.id)
             AND NOT EXISTS (SELECT 1 FROM queue WHERE blob = b.id)
             AND NOT EXISTS (SELECT 1 FROM upload WHERE blob = b.id)
-            ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+            ORDER BY id FOR UPDATE SKIP LOCKED
         ) SELECT id FROM idle";
     /// The second look, after the rows are locked: a statement of its own sees what was committed meanwhile.
     BLOB_REMOVE = "
@@ -174,21 +176,27 @@ impl Tx {
         Ok(())
     }
 
-    /// Removes up to `limit` blobs that nothing points to and nothing touched for `idle`; answers how many went and the
-    /// highest id looked at (`None`: no more).
+    /// Removes those of the next `window` blobs that nothing points to and nothing touched for `idle`; answers how many
+    /// went and the highest id looked at (`None`: no more).
     pub async fn blob_sweep(
         &mut self,
         now: DateTime<Utc>,
         idle: TimeDelta,
         above: BlobId,
-        limit: i64,
+        window: i64,
     ) -> Result<(u64, Option<BlobId>)> {
         let before = now - idle;
+        let (last,): (Option<BlobId>,) =
+            sqlx::query_as(BLOB_WINDOW).bind(above).bind(window).fetch_one(self.conn()).await?;
+        let Some(last) = last else { return Ok((0, None)) };
         let ids: Vec<(BlobId,)> =
-            sqlx::query_as(BLOB_SWEEP).bind(before).bind(above).bind(limit).fetch_all(self.conn()).await?;
+            sqlx::query_as(BLOB_SWEEP).bind(before).bind(above).bind(last).fetch_all(self.conn()).await?;
         let ids: Vec<BlobId> = ids.into_iter().map(|(id,)| id).collect();
+        if ids.is_empty() {
+            return Ok((0, Some(last)));
+        }
         let (gone,): (i64,) = sqlx::query_as(BLOB_REMOVE).bind(&ids).bind(before).fetch_one(self.conn()).await?;
-        Ok((gone as u64, ids.last().copied()))
+        Ok((gone as u64, Some(last)))
     }
 }
 

@@ -40,8 +40,9 @@ sql! {
         VALUES ($1, $2, $3, $4, $5, $6) RETURNING id";
     MAILBOX_MOVE = "UPDATE mailbox SET parent = $2, name = $3 WHERE id = $1";
     MAILBOX_UNSELECT = "UPDATE mailbox SET selectable = true, uidvalidity = $2 WHERE id = $1 AND NOT selectable";
+    MAILBOX_ROW_LOCK = "SELECT id FROM mailbox WHERE id = $1 FOR UPDATE";
     MAILBOX_CHILDREN = "SELECT count(*) FROM mailbox WHERE parent = $1 AND removed_at IS NULL";
-    MAILBOX_REMOVE = "UPDATE mailbox SET removed_at = $2, modseq = modseq + 1 WHERE id = $1 AND removed_at IS NULL RETURNING account, modseq";
+    MAILBOX_REMOVE = "UPDATE mailbox SET removed_at = $2, modseq = modseq + 1 WHERE id = $1 AND removed_at IS NULL RETURNING modseq";
     /// A mailbox with children keeps its name but holds nothing; its messages stay restorable.
     MAILBOX_EMPTY = "
         WITH gone AS (
@@ -70,10 +71,17 @@ sql! {
         SELECT a.generation, a.status, m.modseq FROM account a
         LEFT JOIN mailbox m ON m.id = $2 AND m.removed_at IS NULL WHERE a.id = $1";
     MAILBOX_MODSEQS = "SELECT id, account, modseq FROM mailbox WHERE id = ANY($1)";
+    /// The mailboxes of the oldest changes, locked by id: never more than a portion, as deliveries wait for them.
+    CHANGES_OLD = "
+        SELECT id FROM mailbox WHERE id IN (SELECT mailbox FROM mailbox_change WHERE at < $1 ORDER BY at LIMIT $2)
+        ORDER BY id FOR UPDATE";
     CHANGES_PRUNE = "
-        WITH old AS (DELETE FROM mailbox_change WHERE at < $1 RETURNING mailbox, modseq),
+        WITH old AS (DELETE FROM mailbox_change WHERE mailbox = ANY($2) AND at < $1 RETURNING mailbox, modseq),
         floors AS (SELECT mailbox, max(modseq) AS floor FROM old GROUP BY mailbox)
         UPDATE mailbox SET change_floor = GREATEST(change_floor, floor) FROM floors WHERE id = floors.mailbox";
+    /// What an account's removal, or a change under way at a mailbox's removal, has left behind.
+    CHANGES_ORPHANS = "
+        DELETE FROM mailbox_change c WHERE at < $1 AND NOT EXISTS (SELECT 1 FROM mailbox WHERE id = c.mailbox)";
 }
 
 /// A row of `mailbox` that is not removed.
@@ -321,21 +329,33 @@ impl Tx {
 
     /// Removes a mailbox: a tombstone if it has no children, else an empty name that can't be selected.
     pub async fn mailbox_remove(&mut self, account: AccountId, id: MailboxId, now: DateTime<Utc>) -> Result<()> {
+        // The lock in a statement of its own: a delivery that was under way is then seen and taken along.
+        sqlx::query(MAILBOX_ROW_LOCK).bind(id).execute(self.conn()).await?;
         let (children,): (i64,) = sqlx::query_as(MAILBOX_CHILDREN).bind(id).fetch_one(self.conn()).await?;
-        if children == 0 {
-            sqlx::query(MAILBOX_REMOVE).bind(id).bind(now).execute(self.conn()).await?;
+        let row: Option<(i64,)> = if children == 0 {
+            sqlx::query_as(MAILBOX_REMOVE).bind(id).bind(now).fetch_optional(self.conn()).await?
         } else {
-            sqlx::query(MAILBOX_EMPTY).bind(id).bind(account).bind(now).execute(self.conn()).await?;
-        }
+            sqlx::query_as(MAILBOX_EMPTY).bind(id).bind(account).bind(now).fetch_optional(self.conn()).await?
+        };
         self.tell(Event::TreeChanged { account });
         // Whoever has it selected looks again and finds it gone.
-        self.tell(Event::MailboxChanged { account, mailbox: id, modseq: u64::MAX >> 1 });
+        if let Some((modseq,)) = row {
+            self.tell(Event::MailboxChanged { account, mailbox: id, modseq: modseq as u64 });
+        }
         Ok(())
     }
 
-    /// Forgets changes older than `before` and raises the floors.
-    pub async fn changes_prune(&mut self, before: DateTime<Utc>) -> Result<()> {
-        sqlx::query(CHANGES_PRUNE).bind(before).execute(self.conn()).await?;
-        Ok(())
+    /// Forgets changes older than `before` of the mailboxes of the `limit` oldest ones, and raises their floors; whether
+    /// there were any.
+    pub async fn changes_prune(&mut self, before: DateTime<Utc>, limit: i64) -> Result<bool> {
+        let ids: Vec<(MailboxId,)> =
+            sqlx::query_as(CHANGES_OLD).bind(before).bind(limit).fetch_all(self.conn()).await?;
+        let ids: Vec<MailboxId> = ids.into_iter().map(|(id,)| id).collect();
+        if ids.is_empty() {
+            sqlx::query(CHANGES_ORPHANS).bind(before).execute(self.conn()).await?;
+        } else {
+            sqlx::query(CHANGES_PRUNE).bind(before).bind(&ids).execute(self.conn()).await?;
+        }
+        Ok(!ids.is_empty())
     }
 }

@@ -100,7 +100,8 @@ sql! {
         INSERT INTO keyword (account, id, name)
         SELECT $1, COALESCE(max(id), 0) + 1, $2 FROM keyword WHERE account = $1
         HAVING COALESCE(max(id), 0) < 1000 RETURNING id";
-    RESTORABLE_PURGE = "DELETE FROM restorable WHERE expunged_at < $1";
+    RESTORABLE_PURGE = "
+        DELETE FROM restorable WHERE id IN (SELECT id FROM restorable WHERE expunged_at < $1 ORDER BY expunged_at LIMIT $2)";
 }
 
 /// What a snapshot holds of a message.
@@ -366,9 +367,9 @@ impl Tx {
         Ok(rows.into_iter().map(|(old, new)| (old as u32, new as u32)).collect())
     }
 
-    /// Forgets what was expunged before `before`.
-    pub async fn restorable_purge(&mut self, before: DateTime<Utc>) -> Result<u64> {
-        Ok(sqlx::query(RESTORABLE_PURGE).bind(before).execute(self.conn()).await?.rows_affected())
+    /// Forgets up to `limit` messages that were expunged before `before`; how many.
+    pub async fn restorable_purge(&mut self, before: DateTime<Utc>, limit: i64) -> Result<u64> {
+        Ok(sqlx::query(RESTORABLE_PURGE).bind(before).bind(limit).execute(self.conn()).await?.rows_affected())
     }
 }
 

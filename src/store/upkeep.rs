@@ -2,20 +2,21 @@
 
 use super::sql::sql;
 use super::{Result, Store, Tx};
-use crate::model::ids::{BlobId, MailboxId};
+use crate::model::ids::{BlobId, MailboxId, QueueId};
 use chrono::{DateTime, Utc};
 
 sql! {
     /// One process at a time; the lock goes with the transaction.
     UPKEEP_LOCK = "SELECT pg_try_advisory_xact_lock(72398105502)";
-    REMOVED_MESSAGES_PURGE = "
-        DELETE FROM message g USING (SELECT id FROM mailbox WHERE removed_at < $1) m WHERE g.mailbox = m.id";
-    /// Leaves first: a parent waits for the round in which its children are gone.
-    REMOVED_MAILBOXES_PURGE = "
-        DELETE FROM mailbox m WHERE removed_at < $1 AND NOT EXISTS (SELECT 1 FROM mailbox WHERE parent = m.id)
-            AND NOT EXISTS (SELECT 1 FROM message WHERE mailbox = m.id)";
-    /// A floor of its own would be needed if the rows outlived the mailbox.
-    ORPHAN_CHANGES_PURGE = "DELETE FROM mailbox_change c WHERE NOT EXISTS (SELECT 1 FROM mailbox WHERE id = c.mailbox)";
+    /// One at a time, leaves first: a parent waits until its children are gone. With the row's lock nobody can bring it
+    /// back meanwhile.
+    REMOVED_MAILBOX = "
+        SELECT id FROM mailbox m WHERE removed_at < $1 AND NOT EXISTS (SELECT 1 FROM mailbox WHERE parent = m.id)
+        ORDER BY removed_at LIMIT 1 FOR UPDATE SKIP LOCKED";
+    REMOVED_MAILBOX_PURGE = "
+        WITH mail AS (DELETE FROM message WHERE mailbox = $1),
+        changes AS (DELETE FROM mailbox_change WHERE mailbox = $1)
+        DELETE FROM mailbox WHERE id = $1";
     FSCK_COUNTERS = "
         SELECT m.id, m.messages, m.bytes, m.unseen, m.deleted, m.uidnext,
             COALESCE(c.messages, 0), COALESCE(c.bytes, 0)::int8, COALESCE(c.unseen, 0), COALESCE(c.deleted, 0), COALESCE(c.top, 0),
@@ -45,7 +46,12 @@ sql! {
         WHERE g.size <> b.size + COALESCE(length(g.prefix), 0) ORDER BY g.mailbox, g.uid LIMIT 1000";
     FSCK_CONTENT = "
         SELECT DISTINCT g.blob FROM message g LEFT JOIN content c ON c.blob = g.blob
-        WHERE c.blob IS NULL OR c.version < $1 ORDER BY g.blob LIMIT 1000";
+        WHERE g.blob > $2 AND (c.blob IS NULL OR c.version < $1) ORDER BY g.blob LIMIT 1000";
+    /// Messages whose mailbox is gone, and queued mail whose octets are.
+    FSCK_ORPHANS = "
+        SELECT g.mailbox, g.uid FROM message g WHERE NOT EXISTS (SELECT 1 FROM mailbox WHERE id = g.mailbox)
+        ORDER BY g.mailbox, g.uid LIMIT 1000";
+    FSCK_QUEUE = "SELECT id FROM queue q WHERE NOT EXISTS (SELECT 1 FROM blob WHERE id = q.blob) ORDER BY id LIMIT 1000";
     FSCK_COUNT = "SELECT count(*), COALESCE(sum(size), 0)::int8 FROM blob";
 }
 
@@ -67,14 +73,13 @@ impl Tx {
         Ok(got)
     }
 
-    /// Removes mailboxes that were deleted before `before`, with their messages.
-    pub async fn removed_mailboxes_purge(&mut self, before: DateTime<Utc>) -> Result<u64> {
-        sqlx::query(REMOVED_MESSAGES_PURGE).bind(before).execute(self.conn()).await?;
-        let gone = sqlx::query(REMOVED_MAILBOXES_PURGE).bind(before).execute(self.conn()).await?.rows_affected();
-        if gone > 0 {
-            sqlx::query(ORPHAN_CHANGES_PURGE).execute(self.conn()).await?;
-        }
-        Ok(gone)
+    /// Removes a mailbox that was deleted before `before`, with its messages; whether there was one.
+    pub async fn removed_mailbox_purge(&mut self, before: DateTime<Utc>) -> Result<bool> {
+        let row: Option<(MailboxId,)> =
+            sqlx::query_as(REMOVED_MAILBOX).bind(before).fetch_optional(self.conn()).await?;
+        let Some((id,)) = row else { return Ok(false) };
+        sqlx::query(REMOVED_MAILBOX_PURGE).bind(id).execute(self.conn()).await?;
+        Ok(true)
     }
 
     /// Counts a mailbox anew.
@@ -106,9 +111,21 @@ impl Store {
         Ok((lost, sqlx::query_as(FSCK_SIZES).fetch_all(self.background()).await?))
     }
 
-    /// Blobs of messages that lack their content row, or have one older than `version`.
-    pub async fn content_wrong(&self, version: i16) -> Result<Vec<BlobId>> {
-        let rows: Vec<(BlobId,)> = sqlx::query_as(FSCK_CONTENT).bind(version).fetch_all(self.background()).await?;
+    /// Messages in no mailbox: mailbox and UID.
+    pub async fn messages_orphaned(&self) -> Result<Vec<(MailboxId, i64)>> {
+        Ok(sqlx::query_as(FSCK_ORPHANS).fetch_all(self.background()).await?)
+    }
+
+    /// Queued mail without octets.
+    pub async fn queue_lost(&self) -> Result<Vec<QueueId>> {
+        let rows: Vec<(QueueId,)> = sqlx::query_as(FSCK_QUEUE).fetch_all(self.background()).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Blobs of messages that lack their content row, or have one older than `version`: up to 1,000 after `above`.
+    pub async fn content_wrong(&self, version: i16, above: BlobId) -> Result<Vec<BlobId>> {
+        let rows: Vec<(BlobId,)> =
+            sqlx::query_as(FSCK_CONTENT).bind(version).bind(above).fetch_all(self.background()).await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
