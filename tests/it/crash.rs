@@ -91,6 +91,37 @@ for name in sys.argv[2:]:
     text.lines().filter_map(row).collect()
 }
 
+/// Which of PostgreSQL's processes are killed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Victims {
+    /// As when the machine loses power: nothing under way is finished.
+    Everyone,
+    /// Its children finish what they are at, and end.
+    Postmaster,
+    /// The postmaster starts all of them anew.
+    Child,
+}
+
+impl Victims {
+    const ALL: [Self; 3] = [Self::Everyone, Self::Postmaster, Self::Child];
+}
+
+fn kill_postgres(place: &Place, victims: Victims, dice: &mut Dice) {
+    let text = std::fs::read_to_string(place.path().join("postgres/data/postmaster.pid")).unwrap();
+    let postmaster: i32 = text.lines().next().unwrap().parse().unwrap();
+    let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children")).unwrap();
+    let children: Vec<i32> = children.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
+    let chosen = match victims {
+        Victims::Everyone => [&[postmaster][..], &children].concat(),
+        Victims::Postmaster => vec![postmaster],
+        Victims::Child => vec![children[dice.below(children.len() as u64) as usize]],
+    };
+    for pid in chosen {
+        // A child may have ended since.
+        let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+    }
+}
+
 fn check(boxes: &Boxes, before: &Boxes, kept: &[(String, String)]) {
     let mut seen: BTreeMap<(&str, &str), u32> = BTreeMap::new();
     for ((name, _), subject) in boxes {
@@ -127,9 +158,7 @@ fn nothing_is_lost_doubled_or_renumbered() {
         std::thread::sleep(Duration::from_millis(200 + dice.below(1200)));
         let of_postgres = round % 2 == 1;
         if of_postgres {
-            let file = place.path().join("postgres/data/postmaster.pid");
-            let pid: i32 = std::fs::read_to_string(file).unwrap().lines().next().unwrap().parse().unwrap();
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+            kill_postgres(&place, Victims::ALL[(round / 2 % 3) as usize], &mut dice);
             std::thread::sleep(Duration::from_millis(300 + dice.below(500)));
         } else {
             child.kill().unwrap();

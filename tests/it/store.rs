@@ -84,20 +84,6 @@ async fn every_statement_prepares_against_the_migrated_schema() {
 }
 
 #[tokio::test]
-async fn every_table_and_no_plain_column_lacks_a_comment() {
-    let database = Database::new().await;
-    let mut conn = sqlx::PgConnection::connect_with(&database.options).await.unwrap();
-    let rows: Vec<(String,)> = sqlx::query_as(
-        "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
-         AND obj_description(oid) IS NULL AND relname <> '_sqlx_migrations'",
-    )
-    .fetch_all(&mut conn)
-    .await
-    .unwrap();
-    assert_eq!(rows, []);
-}
-
-#[tokio::test]
 async fn messages_get_rising_uids_and_are_read_back() {
     let database = Database::new().await;
     let store = database.store();
@@ -259,4 +245,40 @@ async fn one_mailbox_under_load_loses_nothing_and_numbers_in_order() {
     assert_eq!(pairs.iter().map(|(uid, _)| *uid).collect::<Vec<_>>(), (1..=120).collect::<Vec<_>>());
     assert!(pairs.windows(2).all(|w| w[0].1 <= w[1].1), "a higher UID never has a lower modseq");
     assert_eq!(store.mailbox_get(boxes[1]).await.unwrap().unwrap().messages, 24);
+}
+
+#[tokio::test]
+async fn a_removal_takes_along_what_is_under_way() {
+    let database = Database::new().await;
+    let store = database.store();
+    // (the mailbox has children, the whole account goes)
+    for (with_child, whole) in [(false, false), (true, false), (false, true)] {
+        let (owner, boxes) = account(&store, &["Old"]).await;
+        let mut tx = store.begin().await.unwrap();
+        if with_child {
+            let uidvalidity = tx.mailbox_tree_lock(owner, now()).await.unwrap();
+            tx.mailbox_add(owner, Some(boxes[0]), "Child", None, uidvalidity, now()).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        add(&store, "there", owner, boxes[0]).await;
+        // A delivery holds the row when the removal begins.
+        let mut delivery = store.begin().await.unwrap();
+        delivery.messages_add(&store, &job(blob("late", "late", &[]), owner, &boxes)).await.unwrap();
+        let removal = tokio::spawn({
+            let (store, mailbox) = (store.clone(), boxes[0]);
+            async move {
+                let mut tx = store.begin().await.unwrap();
+                match whole {
+                    true => tx.account_remove(owner).await.unwrap(),
+                    false => tx.mailbox_remove(owner, mailbox, now()).await.unwrap(),
+                }
+                tx.commit().await.unwrap();
+            }
+        });
+        while database.waiting().await == 0 {}
+        delivery.commit().await.unwrap();
+        removal.await.unwrap();
+        assert_eq!(store.counters_wrong().await.unwrap(), []);
+        assert_eq!(store.messages_orphaned().await.unwrap(), []);
+    }
 }

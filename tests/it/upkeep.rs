@@ -98,18 +98,26 @@ async fn fsck_finds_each_kind_of_damage_and_mends_what_it_can() {
     let report = check(false).await;
     assert_eq!((report.blobs, report.findings.len()), (5, 0), "{:?}", report.findings);
     house.damage("UPDATE mailbox SET messages = messages + 1, uidnext = 2 WHERE name = 'INBOX'").await;
-    house.damage("DELETE FROM content WHERE blob = (SELECT max(blob) FROM content)").await;
-    house.damage("UPDATE blob_chunk SET bytes = (SELECT bytes FROM blob_chunk ORDER BY blob LIMIT 1) WHERE blob = (SELECT max(blob) FROM blob_chunk)").await;
-    house.damage("DELETE FROM blob WHERE id = (SELECT min(id) FROM blob)").await;
+    // The second lacks its content, the third its octets too, the fourth's are not its own, the first's are gone.
+    let nth = |n: u32| format!("(SELECT id FROM blob ORDER BY id OFFSET {n} LIMIT 1)");
+    for n in 1..=3 {
+        house.damage(&format!("DELETE FROM content WHERE blob = {}", nth(n))).await;
+    }
+    house.damage(&format!("DELETE FROM blob_chunk WHERE blob = {}", nth(2))).await;
+    let other = format!("(SELECT bytes FROM blob_chunk WHERE blob = {})", nth(0));
+    house.damage(&format!("UPDATE blob_chunk SET bytes = {other} WHERE blob = {}", nth(3))).await;
+    house.damage(&format!("DELETE FROM blob WHERE id = {}", nth(0))).await;
+    house.damage("UPDATE message SET mailbox = 999999, size = size + 1 WHERE uid = 5").await;
     let kinds = |report: &mailstead::service::fsck::Report| {
         report.findings.iter().map(|f| (f.kind, f.repaired)).collect::<Vec<_>>()
     };
-    assert_eq!(
-        kinds(&check(false).await),
-        [("blob", false), ("counters", false), ("message", false), ("content", false)]
-    );
-    assert_eq!(kinds(&check(true).await), [("blob", false), ("counters", true), ("message", false), ("content", true)]);
-    assert_eq!(kinds(&check(false).await), [("blob", false), ("message", false)]);
+    let head = [("blob", false), ("blob", false)];
+    let tail = [("message", false), ("size", false), ("message", false)];
+    let content = |mended| [("content", mended), ("content", false), ("content", false)];
+    assert_eq!(kinds(&check(false).await), [&head[..], &[("counters", false)], &tail, &content(false)].concat());
+    assert_eq!(kinds(&check(true).await), [&head[..], &[("counters", true)], &tail, &content(true)].concat());
+    // What can't be mended stays told.
+    assert_eq!(kinds(&check(false).await), [&head[..], &tail, &content(false)[1..]].concat());
 }
 
 fn python(port: &str, script: &str) -> String {
@@ -202,6 +210,23 @@ fn send(port: &str, text: &str) -> String {
     answer
 }
 
+fn postmaster(place: &Place) -> u32 {
+    let text = std::fs::read_to_string(place.path().join("postgres/data/postmaster.pid")).unwrap_or_default();
+    text.lines().next().and_then(|line| line.parse().ok()).unwrap_or(0)
+}
+
+fn lives(pid: u32) -> bool {
+    std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// Writes to the log and nowhere else: what fills a disk when nobody watches.
+fn write_ahead(place: &Place) {
+    let sql = "SELECT pg_logical_emit_message(false, 'x', repeat('x', 8000000)); SELECT pg_switch_wal()";
+    let mut psql = Command::new("psql");
+    psql.arg("-h").arg(place.path().join("postgres/run")).args(["-U", "postgres", "-d", "mailstead", "-Xqc", sql]);
+    psql.output().unwrap();
+}
+
 fn until(what: &str, mut done: impl FnMut() -> bool) {
     let began = Instant::now();
     while !done() {
@@ -263,8 +288,19 @@ fn a_full_disk_defers_mail_and_loses_none() {
         refused += u32::from(!answer.starts_with("250 "));
     }
     assert!(refused > 0);
+    // Others write all the same, until PostgreSQL itself goes down and can't come up.
+    let first = postmaster(&place);
+    until("PostgreSQL stops", || {
+        write_ahead(&place);
+        !lives(first)
+    });
+    assert!(try_one(400).starts_with('4'));
+    let seen = python(&port(&ready, "imaps"), SIGN_IN);
+    assert!(seen.contains("[UNAVAILABLE]"), "{seen}");
     std::fs::remove_file(&ballast).unwrap();
     until("service resumes", || try_one(4).starts_with("250 "));
+    assert_ne!(postmaster(&place), first);
+    assert_eq!(child.id(), ready["pid"], "the same appliance");
     let script = "box = imaplib.IMAP4_SSL('127.0.0.1', int(sys.argv[1]), ssl_context=context)\nbox.login('ann', 'correct horse'); box.select()\nprint(','.join(str(p[1]).split('Subject: ')[1].split('\\\\')[0] for p in box.fetch('1:*', '(BODY.PEEK[HEADER.FIELDS (SUBJECT)])')[1] if isinstance(p, tuple)))\n";
     let there = python(&port(&ready, "imaps"), script);
     // The first was expunged above.

@@ -46,6 +46,21 @@ impl House {
         Services::open(self.database.store(), options(&self.clock, &self.key)).await.expect("services open")
     }
 
+    /// Another process's services that send and hear hints, until they are dropped.
+    pub async fn second_process_with_hints(&self) -> Services {
+        let store = self.database.store();
+        let services = Services::open(store.clone(), options(&self.clock, &self.key)).await.expect("services open");
+        let watchers = services.watchers.clone();
+        tokio::spawn(async move { store.run_hub().await });
+        tokio::spawn(async move { watchers.run().await });
+        services
+    }
+
+    /// Ends every connection that listens for hints; how many there were.
+    pub async fn cut_listeners(&self) -> i64 {
+        self.database.cut_listeners().await
+    }
+
     pub async fn set_password(&self, local: &str, password: &str) {
         let address = Address::parse(&format!("{local}@example.test")).expect("an address");
         let password = Secret::new(password.to_owned());

@@ -42,6 +42,46 @@ impl Database {
         })
     }
 
+    /// Without a schema, in the cluster that all tests share.
+    pub async fn empty() -> Self {
+        let dir = cluster();
+        let name = format!("e_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        run(&dir, "postgres", format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        run(&dir, "postgres", format!("CREATE DATABASE {name}")).await;
+        Self { options: options(&dir, &name), name }
+    }
+
+    /// The URL by which a program reaches it in a role.
+    pub fn url(&self, role: &str) -> String {
+        let dir = cluster_dir().display().to_string().replace('/', "%2F");
+        format!("postgres://{role}@{dir}/{}", self.name)
+    }
+
+    /// How many connections wait for a lock.
+    pub async fn waiting(&self) -> i64 {
+        let mut conn = PgConnection::connect_with(&self.options).await.expect("connect");
+        let (count,): (i64,) = sqlx::query_as(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+        .fetch_one(&mut conn)
+        .await
+        .expect("statement");
+        count
+    }
+
+    /// Ends every connection that listens; how many there were.
+    pub async fn cut_listeners(&self) -> i64 {
+        let mut conn = PgConnection::connect_with(&self.options).await.expect("connect");
+        let (count,): (i64,) = sqlx::query_as(
+            "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+             WHERE datname = current_database() AND query LIKE 'LISTEN%'",
+        )
+        .fetch_one(&mut conn)
+        .await
+        .expect("statement");
+        count
+    }
+
     /// A store that reaches it through a wire that can be cut.
     pub async fn store_through_proxy(&self) -> (Store, Proxy) {
         let proxy = Proxy::before(cluster_dir().join(".s.PGSQL.5432")).await;
