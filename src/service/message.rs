@@ -123,22 +123,22 @@ pub struct Fetching {
 impl Fetching {
     /// The next rows; messages expunged meanwhile are missing. `None`: that was all.
     pub async fn next(&mut self) -> Result<Option<Vec<Row>>> {
-        if self.left.is_empty() {
-            return Ok(None);
-        }
-        let rows = self.base.store.message_rows(self.mailbox, &self.left, self.columns, BATCH).await?;
-        self.left = match rows.last() {
-            Some(last) if rows.len() as i64 == BATCH => {
-                let above = self
-                    .left
-                    .ranges()
-                    .filter(|r| *r.end() > last.uid)
-                    .map(|r| (*r.start()).max(last.uid + 1)..=*r.end());
-                UidSet::from_ranges(above.collect::<Vec<_>>())
+        // Again where all that was asked for is gone.
+        while !self.left.is_empty() {
+            // No more ranges than there may be rows: each costs a look into the index, in every batch.
+            let head = UidSet::from_ranges(self.left.ranges().take(BATCH as usize));
+            let rows = self.base.store.message_rows(self.mailbox, &head, self.columns, BATCH).await?;
+            let done = match rows.last() {
+                Some(last) if rows.len() as i64 == BATCH => last.uid,
+                _ => head.ranges().last().map_or(Uid::MAX, |range| *range.end()),
+            };
+            let above = self.left.ranges().filter(|r| *r.end() > done).map(|r| (*r.start()).max(done + 1)..=*r.end());
+            self.left = UidSet::from_ranges(above.collect::<Vec<_>>());
+            if !rows.is_empty() {
+                return Ok(Some(rows.into_iter().map(Row::from).collect()));
             }
-            _ => UidSet::default(),
-        };
-        Ok((!rows.is_empty()).then(|| rows.into_iter().map(Row::from).collect()))
+        }
+        Ok(None)
     }
 }
 

@@ -10,37 +10,46 @@ use crate::model::uidset::UidSet;
 use chrono::{DateTime, Utc};
 use sqlx::Row as _;
 
+/// The messages of mailbox $1 in the ranges $2 to $3, `$rest` of each range. A subquery of its own for each range (which
+/// OFFSET or LIMIT makes it): joined freely, a few messages of a large mailbox are looked for by reading all of it.
+macro_rules! in_ranges {
+    ($before:literal, $columns:literal, $rest:literal, $after:literal) => {
+        concat!(
+            $before,
+            " FROM unnest($2::int8[], $3::int8[]) AS r(lo, hi) CROSS JOIN LATERAL (SELECT ",
+            $columns,
+            " FROM message m WHERE m.mailbox = $1 AND m.uid BETWEEN r.lo AND r.hi ",
+            $rest,
+            ") g ",
+            $after
+        )
+    };
+}
+
 sql! {
-    ENTRIES = "
-        SELECT g.uid, g.modseq, g.flags, g.keywords FROM unnest($2::int8[], $3::int8[]) AS r(lo, hi)
-        JOIN message g ON g.mailbox = $1 AND g.uid BETWEEN r.lo AND r.hi ORDER BY g.uid";
-    ROWS = "
-        SELECT g.uid, g.email, g.thread, g.blob, g.internal_at, g.saved_at, g.size, g.prefix
-        FROM unnest($2::int8[], $3::int8[]) AS r(lo, hi)
-        JOIN message g ON g.mailbox = $1 AND g.uid BETWEEN r.lo AND r.hi
-        ORDER BY g.uid LIMIT $4";
+    ENTRIES = in_ranges!("SELECT g.uid, g.modseq, g.flags, g.keywords", "m.uid, m.modseq, m.flags, m.keywords", "OFFSET 0", "");
+    ROWS = in_ranges!(
+        "SELECT g.uid, g.email, g.thread, g.blob, g.internal_at, g.saved_at, g.size, g.prefix",
+        "*", "ORDER BY m.uid LIMIT $4", "ORDER BY g.uid LIMIT $4");
     /// NULL where a column was not asked for, so that it does not travel.
-    ROWS_CONTENT = "
+    ROWS_CONTENT = in_ranges!("
         SELECT g.uid, g.email, g.thread, g.blob, g.internal_at, g.saved_at, g.size, g.prefix,
             CASE WHEN $5 THEN CASE WHEN $9 THEN COALESCE(c.envelope_utf8, c.envelope) ELSE c.envelope END END,
             CASE WHEN $6 THEN c.body END, CASE WHEN $7 THEN c.bodystructure END, CASE WHEN $8 THEN c.parts END
-        FROM unnest($2::int8[], $3::int8[]) AS r(lo, hi)
-        JOIN message g ON g.mailbox = $1 AND g.uid BETWEEN r.lo AND r.hi
-        LEFT JOIN content c ON c.blob = g.blob
-        ORDER BY g.uid LIMIT $4";
+        FROM (SELECT g.*", "*", "ORDER BY m.uid LIMIT $4", "ORDER BY g.uid LIMIT $4) g
+        LEFT JOIN content c ON c.blob = g.blob ORDER BY g.uid");
     MAILBOX_LOCK = "
         SELECT id, account, uidvalidity, uidnext, modseq FROM mailbox
         WHERE id = ANY($1) AND removed_at IS NULL AND selectable ORDER BY id FOR UPDATE";
-    FLAGS_STORE = "
+    FLAGS_STORE = in_ranges!("
         WITH pick AS MATERIALIZED (
             SELECT g.uid, g.modseq, g.flags AS old_flags, g.keywords AS old_keywords,
                 (CASE $4::int2 WHEN 0 THEN $5::int2 WHEN 1 THEN g.flags | $5::int2 ELSE g.flags & ~$5::int2 END)::int2 AS flags,
                 CASE WHEN $4::int2 = 0 THEN NULLIF($6::int2[], '{}')
                     WHEN $6::int2[] = '{}' THEN g.keywords
                     WHEN $4::int2 = 1 THEN NULLIF(ARRAY(SELECT DISTINCT k FROM unnest(COALESCE(g.keywords, '{}') || $6::int2[]) k ORDER BY k), '{}')
-                    ELSE NULLIF(ARRAY(SELECT k FROM unnest(g.keywords) k WHERE k <> ALL ($6::int2[]) ORDER BY k), '{}') END AS keywords
-            FROM unnest($2::int8[], $3::int8[]) AS r(lo, hi)
-            JOIN message g ON g.mailbox = $1 AND g.uid BETWEEN r.lo AND r.hi
+                    ELSE NULLIF(ARRAY(SELECT k FROM unnest(g.keywords) k WHERE k <> ALL ($6::int2[]) ORDER BY k), '{}') END AS keywords",
+        "m.uid, m.modseq, m.flags, m.keywords", "OFFSET 0", "
         ), changed AS (
             UPDATE message g SET flags = pick.flags, keywords = pick.keywords, modseq = $8 FROM pick
             WHERE g.mailbox = $1 AND g.uid = pick.uid AND ($7::int8 IS NULL OR pick.modseq <= $7)
@@ -56,7 +65,7 @@ sql! {
             WHERE id = $1 AND c.n > 0
         )
         SELECT (SELECT count(*) FROM changed),
-            ARRAY(SELECT uid FROM pick WHERE $7::int8 IS NOT NULL AND modseq > $7 ORDER BY uid)";
+            ARRAY(SELECT uid FROM pick WHERE $7::int8 IS NOT NULL AND modseq > $7 ORDER BY uid)");
     EXPUNGE = "
         WITH gone AS (
             DELETE FROM message g USING unnest($2::int8[], $3::int8[]) AS r(lo, hi)
@@ -77,10 +86,9 @@ sql! {
             WHERE id = $1 AND c.n > 0
         )
         SELECT uid FROM gone ORDER BY uid";
-    COPY = "
+    COPY = in_ranges!("
         WITH pick AS MATERIALIZED (
-            SELECT g.*, row_number() OVER (ORDER BY g.uid) - 1 + $5 AS new_uid
-            FROM unnest($2::int8[], $3::int8[]) AS r(lo, hi) JOIN message g ON g.mailbox = $1 AND g.uid BETWEEN r.lo AND r.hi
+            SELECT g.*, row_number() OVER (ORDER BY g.uid) - 1 + $5 AS new_uid", "*", "OFFSET 0", "
         ), added AS (
             INSERT INTO message (mailbox, uid, blob, email, thread, modseq, internal_at, saved_at, size, flags, keywords, prefix)
             SELECT $4, new_uid, blob, email, thread, $6, internal_at, $7, size, flags, keywords, prefix FROM pick
@@ -91,10 +99,8 @@ sql! {
                     count(*) FILTER (WHERE flags & 8 <> 0) AS deleted FROM pick) c
             WHERE id = $4 AND c.n > 0
         )
-        SELECT uid, new_uid FROM pick ORDER BY uid";
-    USAGE_OF = "
-        SELECT COALESCE(sum(g.size), 0)::int8, count(*) FROM unnest($2::int8[], $3::int8[]) AS r(lo, hi)
-        JOIN message g ON g.mailbox = $1 AND g.uid BETWEEN r.lo AND r.hi";
+        SELECT uid, new_uid FROM pick ORDER BY uid");
+    USAGE_OF = in_ranges!("SELECT COALESCE(sum(g.size), 0)::int8, count(*)", "m.size", "OFFSET 0", "");
     KEYWORDS = "SELECT id, name FROM keyword WHERE account = $1 ORDER BY id";
     KEYWORD_ADD = "
         INSERT INTO keyword (account, id, name)
@@ -193,7 +199,10 @@ impl Store {
             system: SystemFlags::from_bits_truncate(flags as u16),
             keywords: keywords.unwrap_or_default(),
         };
-        Ok(rows.into_iter().map(entry).collect())
+        let mut entries: Vec<EntryRow> = rows.into_iter().map(entry).collect();
+        // In order or nearly so; for a large mailbox PostgreSQL would sort on disk.
+        entries.sort_by_key(|entry| entry.uid);
+        Ok(entries)
     }
 
     /// The first `limit` messages of `uids`, ascending, with the columns asked for.

@@ -247,4 +247,14 @@ async fn a_long_fetch_comes_in_batches_and_misses_nothing() {
         batches += 1;
     }
     assert_eq!((uids.to_string().as_str(), batches), ("1:10,20:1100", 3));
+    // More ranges than a batch holds, the first thousand of them of messages that are not there.
+    let odd = UidSet::from_ranges((0..2100u32).map(|n| 2 * n + 1..=2 * n + 1));
+    let absent = UidSet::from_ranges((0..1000u32).map(|n| 5000 + 2 * n..=5000 + 2 * n).chain([7001..=u32::MAX]));
+    for (asked, count) in [(&odd, 550), (&absent, 0)] {
+        let (mut fetching, mut found) = (house.services.messages.fetch(&view, asked, want), Vec::new());
+        while let Some(rows) = fetching.next().await.unwrap() {
+            found.extend(rows.iter().map(|row| row.uid));
+        }
+        assert_eq!(found, (0..count).map(|n| 2 * n + 1).collect::<Vec<_>>());
+    }
 }

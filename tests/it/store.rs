@@ -282,3 +282,33 @@ async fn a_removal_takes_along_what_is_under_way() {
         assert_eq!(store.messages_orphaned().await.unwrap(), []);
     }
 }
+
+/// What a statement reads of a mailbox does not grow with the mailbox: the plan for any parameters looks into the index
+/// range by range.
+#[tokio::test]
+async fn a_few_messages_of_a_large_mailbox_are_found_by_their_uids() {
+    let database = Database::new().await;
+    let mut conn = sqlx::PgConnection::connect_with(&database.options).await.unwrap();
+    conn.execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+    for name in ["ENTRIES", "ROWS", "ROWS_CONTENT", "FLAGS_STORE", "COPY", "USAGE_OF"] {
+        let (_, text) = statements().find(|(known, _)| *known == name).unwrap();
+        conn.execute(sqlx::AssertSqlSafe(format!("PREPARE {name} AS {text}"))).await.unwrap();
+        let (count,): (i32,) =
+            sqlx::query_as("SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = lower($1)")
+                .bind(name)
+                .fetch_one(&mut conn)
+                .await
+                .unwrap();
+        // A mailbox, or all partitions are left out; the rest does not matter to a generic plan.
+        let nulls = format!("1{}", ", NULL".repeat(count as usize - 1));
+        let plan: Vec<(String,)> = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("EXPLAIN EXECUTE {name} ({nulls})")))
+            .fetch_all(&mut conn)
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| (sqlx::Row::get::<String, _>(row, 0),))
+            .collect();
+        let looks = plan.iter().any(|(line,)| line.contains("uid >= r.lo") && line.contains("Index Cond"));
+        assert!(looks, "{name}: {plan:#?}");
+    }
+}
