@@ -207,7 +207,10 @@ async fn run(mut batch: Vec<Waiting>, mut held: Held, slot: Slot) {
     for _ in 0..2 {
         match attempt(&store, &batch, Wait::Skip).await {
             Ok(Outcome::Placed(placed)) => {
-                std::mem::take(&mut batch).into_iter().zip(placed).for_each(|(waiting, placed)| waiting.tell(Ok(placed)));
+                std::mem::take(&mut batch)
+                    .into_iter()
+                    .zip(placed)
+                    .for_each(|(waiting, placed)| waiting.tell(Ok(placed)));
             }
             Ok(Outcome::Locked(free)) => {
                 let (go, wait): (Vec<_>, Vec<_>) =

@@ -323,9 +323,7 @@ impl<'a> Batch<'a> {
 
 fn events<'a>(accounts: &HashMap<MailboxId, AccountId>, placed: impl Iterator<Item = &'a Placed>) -> Vec<Event> {
     let modseqs: BTreeMap<MailboxId, u64> = placed.map(|p| (p.mailbox, p.modseq)).collect();
-    let event = |(mailbox, modseq)| {
-        Some(Event::MailboxChanged { account: *accounts.get(&mailbox)?, mailbox, modseq })
-    };
+    let event = |(mailbox, modseq)| Some(Event::MailboxChanged { account: *accounts.get(&mailbox)?, mailbox, modseq });
     modseqs.into_iter().filter_map(event).collect()
 }
 
@@ -343,8 +341,7 @@ impl Store {
         let mut tx = self.begin().await?;
         tx.mailbox_lock(&mailboxes).await?;
         type Found = (MailboxId, EmailId, i64, i64, i64, BlobId, ThreadId);
-        let rows: Vec<Found> =
-            sqlx::query_as(APPEND_FOUND).bind(&mailboxes).bind(&emails).fetch_all(tx.conn()).await?;
+        let rows: Vec<Found> = sqlx::query_as(APPEND_FOUND).bind(&mailboxes).bind(&emails).fetch_all(tx.conn()).await?;
         tx.commit().await?;
         let mut found = HashMap::new();
         for (mailbox, email, uid, modseq, uidvalidity, blob, thread) in rows {
