@@ -36,7 +36,7 @@ COMMENT ON COLUMN account.role IS '0 member, 1 helper, 2 domain admin, 3 owner';
 COMMENT ON COLUMN account.status IS '0 active, 1 suspended, 2 being removed';
 COMMENT ON COLUMN account.generation IS 'raised by every credential change; a session with an older one has ended (I7)';
 COMMENT ON COLUMN account.quota_bytes IS 'NULL: the setting quota.bytes';
-COMMENT ON COLUMN account.quota_messages IS 'NULL: no limit';
+COMMENT ON COLUMN account.quota_messages IS 'NULL: the setting quota.messages';
 COMMENT ON COLUMN account.uidvalidity_last IS 'last UIDVALIDITY given to a mailbox of this account, for ever rising (I2)';
 
 CREATE TABLE account_group (
@@ -71,7 +71,6 @@ CREATE TABLE address (
 COMMENT ON TABLE address IS 'Every local part we know: main addresses, further addresses of an account, aliases.';
 COMMENT ON COLUMN address.local IS 'folded: lower case, NFC';
 COMMENT ON COLUMN address.account IS 'who receives and may send as it; NULL for an alias, whose targets are in address_target';
-COMMENT ON COLUMN address.is_primary IS 'the address an account is known by';
 CREATE INDEX address_account ON address (account);
 CREATE UNIQUE INDEX address_primary ON address (account) WHERE is_primary;
 
@@ -84,6 +83,4 @@ CREATE TABLE address_target (
     CHECK ((account IS NULL) <> (remote IS NULL))
 );
 COMMENT ON TABLE address_target IS 'Where an alias leads: accounts here or addresses elsewhere.';
-COMMENT ON COLUMN address_target.n IS 'order in which targets are listed, from 0';
-COMMENT ON COLUMN address_target.remote IS 'an address elsewhere';
 CREATE INDEX address_target_account ON address_target (account);

@@ -13,7 +13,6 @@ CREATE TABLE house_secret (
     sealed bytea NOT NULL
 );
 COMMENT ON TABLE house_secret IS 'Secrets of the house itself, the same on every node and in every key rotation.';
-COMMENT ON COLUMN house_secret.sealed IS 'key id, nonce, ciphertext';
 
 CREATE TABLE credential (
     id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -33,8 +32,6 @@ COMMENT ON COLUMN credential.kind IS '1 password (argon2id PHC), 2 SCRAM-SHA-256
 COMMENT ON COLUMN credential.app IS 'for a SCRAM verifier: the app password it belongs to; NULL: the main password';
 COMMENT ON COLUMN credential.sealed IS 'key id, nonce, ciphertext';
 COMMENT ON COLUMN credential.protocols IS 'bit set of the doors it opens; NULL: all';
-COMMENT ON COLUMN credential.last_used_at IS 'of an app password: when it last opened a door';
-COMMENT ON COLUMN credential.last_used_from IS 'and from where';
 CREATE INDEX credential_account ON credential (account, kind);
 
 CREATE TABLE scram_salt (
@@ -46,8 +43,6 @@ CREATE TABLE scram_salt (
 );
 COMMENT ON TABLE scram_salt IS 'Salt and count belong to account and mechanism for ever, so that every password of the account shares them.';
 COMMENT ON COLUMN scram_salt.mechanism IS '2 SCRAM-SHA-256, 3 SCRAM-SHA-1';
-COMMENT ON COLUMN scram_salt.salt IS 'random octets, told to whoever asks to sign in';
-COMMENT ON COLUMN scram_salt.iterations IS 'of PBKDF2';
 
 CREATE TABLE login_failure (
     subject    text COLLATE "C" PRIMARY KEY,
@@ -57,9 +52,6 @@ CREATE TABLE login_failure (
 );
 COMMENT ON TABLE login_failure IS 'Failed sign-ins by completed address, by network address and by network: the limiter that all nodes share.';
 COMMENT ON COLUMN login_failure.subject IS 'a:ADDRESS, i:IP, n:NETWORK';
-COMMENT ON COLUMN login_failure.count IS 'within the window that began at since';
-COMMENT ON COLUMN login_failure.since IS 'first failure of the window';
-COMMENT ON COLUMN login_failure.last_at IS 'last failure; the count starts anew a window later';
 
 CREATE TABLE web_session (
     token_hash bytea PRIMARY KEY,
@@ -77,8 +69,4 @@ COMMENT ON TABLE web_session IS 'Signed-in browsers.';
 COMMENT ON COLUMN web_session.token_hash IS 'SHA-256 of the cookie''s token';
 COMMENT ON COLUMN web_session.generation IS 'credential generation it was made with (I7)';
 COMMENT ON COLUMN web_session.proved_at IS 'last fresh proof of who it is (sudo)';
-COMMENT ON COLUMN web_session.csrf IS 'token that each form of the session carries';
-COMMENT ON COLUMN web_session.seen_at IS 'last request';
-COMMENT ON COLUMN web_session.peer IS 'address it was made from';
-COMMENT ON COLUMN web_session.agent IS 'User-Agent it was made with, shortened';
 CREATE INDEX web_session_account ON web_session (account);

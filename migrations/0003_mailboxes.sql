@@ -32,10 +32,6 @@ COMMENT ON COLUMN mailbox.change_floor IS 'mailbox_change is complete above it; 
 COMMENT ON COLUMN mailbox.unseen IS 'without \Seen of the owner';
 COMMENT ON COLUMN mailbox.recent_uid IS 'first UID that no session has claimed as \Recent';
 COMMENT ON COLUMN mailbox.removed_at IS 'a tombstone: restorable with its contents until the undelete window ends';
-COMMENT ON COLUMN mailbox.uidnext IS 'next UID, taken under this row''s lock (I2)';
-COMMENT ON COLUMN mailbox.messages IS 'how many there are now';
-COMMENT ON COLUMN mailbox.bytes IS 'sum of message.size: what counts against the owner''s quota (I12)';
-COMMENT ON COLUMN mailbox.deleted IS 'with \Deleted';
 CREATE UNIQUE INDEX mailbox_name ON mailbox (account, parent, name) NULLS NOT DISTINCT WHERE removed_at IS NULL;
 CREATE INDEX mailbox_account ON mailbox (account);
 CREATE INDEX mailbox_parent ON mailbox (parent);
@@ -48,7 +44,6 @@ CREATE TABLE mailbox_alias (
     PRIMARY KEY (account, name)
 );
 COMMENT ON TABLE mailbox_alias IS 'A member''s own short names for mailboxes, as paths.';
-COMMENT ON COLUMN mailbox_alias.target IS 'path of the mailbox meant, levels divided by /';
 
 CREATE TABLE mailbox_acl (
     mailbox      bigint NOT NULL REFERENCES mailbox ON DELETE CASCADE,
@@ -61,8 +56,6 @@ CREATE TABLE mailbox_acl (
 COMMENT ON TABLE mailbox_acl IS 'Rights of others on a mailbox (RFC 4314).';
 COMMENT ON COLUMN mailbox_acl.subject_kind IS '0 anyone, 1 account, 2 group';
 COMMENT ON COLUMN mailbox_acl.rights IS 'letters of RFC 4314 section 2.1';
-COMMENT ON COLUMN mailbox_acl.subject IS 'id of the account or group; 0 for anyone';
-COMMENT ON COLUMN mailbox_acl.negative IS 'rights taken away (RFC 4314 section 2, the identifier with -)';
 CREATE INDEX mailbox_acl_subject ON mailbox_acl (subject_kind, subject);
 
 CREATE TABLE subscription (

@@ -12,7 +12,6 @@ COMMENT ON TABLE blob IS 'Bytes as a stranger sent them, stored once (I3).';
 COMMENT ON COLUMN blob.hash IS 'SHA-256';
 COMMENT ON COLUMN blob.object IS 'name in the object store; NULL: the bytes are in blob_chunk';
 COMMENT ON COLUMN blob.touched_at IS 'last time a pointer was made; the sweeper leaves it alone for a day';
-COMMENT ON COLUMN blob.size IS 'octets of source';
 
 CREATE TABLE blob_chunk (
     blob  bigint NOT NULL,
@@ -21,8 +20,6 @@ CREATE TABLE blob_chunk (
     PRIMARY KEY (blob, n)
 );
 COMMENT ON TABLE blob_chunk IS 'Up to 256 KiB of source each, a zstd frame of its own.';
-COMMENT ON COLUMN blob_chunk.n IS 'from 0; each but the last holds 256 KiB of source';
-COMMENT ON COLUMN blob_chunk.bytes IS 'a zstd frame';
 ALTER TABLE blob_chunk ALTER COLUMN bytes SET STORAGE EXTERNAL;
 
 CREATE TABLE content (
@@ -54,17 +51,6 @@ COMMENT ON COLUMN content.parts IS 'part map: paths, offsets, lengths, encodings
 COMMENT ON COLUMN content.envelope IS 'ready IMAP text';
 COMMENT ON COLUMN content.envelope_utf8 IS 'second form, only where raw UTF-8 header fields occur';
 COMMENT ON COLUMN content.refs IS 'References, then In-Reply-To';
-COMMENT ON COLUMN content.attachment IS 'has a part that people call an attachment';
-COMMENT ON COLUMN content.sent_at IS 'the Date field; NULL: none that can be read';
-COMMENT ON COLUMN content.body IS 'BODY, ready IMAP text';
-COMMENT ON COLUMN content.bodystructure IS 'BODYSTRUCTURE, ready IMAP text';
-COMMENT ON COLUMN content.subject_base IS 'base subject (RFC 5256 section 2.1), the key of SORT and of threads by subject';
-COMMENT ON COLUMN content.from_key IS 'sort key: local part of the first address (RFC 5256 section 3)';
-COMMENT ON COLUMN content.to_key IS 'sort key, as from_key';
-COMMENT ON COLUMN content.cc_key IS 'sort key, as from_key';
-COMMENT ON COLUMN content.from_display IS 'name or address of the first sender, for lists';
-COMMENT ON COLUMN content.to_display IS 'name or address of the first recipient, for lists';
-COMMENT ON COLUMN content.preview IS 'beginning of the text (RFC 8970)';
 
 CREATE TABLE message (
     mailbox       bigint NOT NULL,
@@ -88,10 +74,6 @@ COMMENT ON COLUMN message.size IS 'octets of prefix and blob together';
 COMMENT ON COLUMN message.flags IS '1 seen by the owner, 2 answered, 4 flagged, 8 deleted, 16 draft';
 COMMENT ON COLUMN message.keywords IS 'ids of keyword, ascending; NULL: none';
 COMMENT ON COLUMN message.prefix IS 'fields that we put in front: Return-Path, Delivered-To, Received, Authentication-Results';
-COMMENT ON COLUMN message.uid IS 'from mailbox.uidnext, never used again (I2)';
-COMMENT ON COLUMN message.modseq IS 'of its last change that everybody sees; not indexed, so that a flag change is a HOT update';
-COMMENT ON COLUMN message.internal_at IS 'INTERNALDATE: when it was received, or what APPEND said';
-COMMENT ON COLUMN message.saved_at IS 'when it came into this mailbox (RFC 8514)';
 
 DO $$
 BEGIN
@@ -116,7 +98,6 @@ CREATE TABLE thread_ref (
 ) WITH (fillfactor = 85);
 COMMENT ON TABLE thread_ref IS 'Message ids seen by an account and the thread each belongs to.';
 COMMENT ON COLUMN thread_ref.ref IS 'first 8 octets of SHA-256 of the message id';
-COMMENT ON COLUMN thread_ref.account IS 'whose messages; no foreign key, removed with the account';
 
 CREATE TABLE seen (
     mailbox bigint NOT NULL REFERENCES mailbox ON DELETE CASCADE,
@@ -128,9 +109,6 @@ CREATE TABLE seen (
 );
 COMMENT ON TABLE seen IS '\Seen of readers who are not the owner (I6).';
 COMMENT ON COLUMN seen.modseq IS 'the mailbox''s modseq of the change, told to this person only';
-COMMENT ON COLUMN seen.person IS 'the reader';
-COMMENT ON COLUMN seen.uid IS 'of the message';
-COMMENT ON COLUMN seen.is_set IS 'false: taken back, kept so that its modseq is told';
 
 CREATE TABLE seen_count (
     mailbox bigint NOT NULL REFERENCES mailbox ON DELETE CASCADE,
@@ -139,8 +117,6 @@ CREATE TABLE seen_count (
     PRIMARY KEY (mailbox, person)
 );
 COMMENT ON TABLE seen_count IS 'How many messages of a mailbox a reader has seen.';
-COMMENT ON COLUMN seen_count.person IS 'the reader';
-COMMENT ON COLUMN seen_count.seen IS 'rows of seen that are set';
 
 CREATE TABLE mailbox_change (
     mailbox bigint NOT NULL,
@@ -152,10 +128,6 @@ CREATE TABLE mailbox_change (
 );
 COMMENT ON TABLE mailbox_change IS 'One row for every flag or expunge transaction; additions are found by UID (I5).';
 COMMENT ON COLUMN mailbox_change.kind IS '1 flags, 2 expunged, 3 \Seen of one person';
-COMMENT ON COLUMN mailbox_change.modseq IS 'the mailbox''s modseq of the transaction';
-COMMENT ON COLUMN mailbox_change.person IS 'whom alone it is told; NULL: everybody';
-COMMENT ON COLUMN mailbox_change.uids IS 'of the messages concerned';
-COMMENT ON COLUMN mailbox_change.at IS 'when, for pruning';
 CREATE INDEX mailbox_change_modseq ON mailbox_change (mailbox, modseq);
 CREATE INDEX mailbox_change_at ON mailbox_change (at);
 
@@ -176,16 +148,6 @@ CREATE TABLE restorable (
     expunged_at timestamptz NOT NULL
 );
 COMMENT ON TABLE restorable IS 'Expunged messages, kept for the undelete window, outside the quota (I5).';
-COMMENT ON COLUMN restorable.uid IS 'that it had; it comes back under another';
-COMMENT ON COLUMN restorable.email IS 'as in message';
-COMMENT ON COLUMN restorable.thread IS 'as in message';
-COMMENT ON COLUMN restorable.internal_at IS 'as in message';
-COMMENT ON COLUMN restorable.saved_at IS 'as in message';
-COMMENT ON COLUMN restorable.size IS 'as in message';
-COMMENT ON COLUMN restorable.flags IS 'as in message';
-COMMENT ON COLUMN restorable.keywords IS 'as in message';
-COMMENT ON COLUMN restorable.prefix IS 'as in message';
-COMMENT ON COLUMN restorable.expunged_at IS 'start of the undelete window';
 CREATE INDEX restorable_account ON restorable (account, expunged_at);
 CREATE INDEX restorable_expunged ON restorable (expunged_at);
 CREATE INDEX restorable_blob ON restorable (blob);

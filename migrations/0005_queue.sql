@@ -22,10 +22,6 @@ COMMENT ON COLUMN queue.ret IS '0 headers, 1 full; NULL: not asked (RFC 3461 sec
 COMMENT ON COLUMN queue.body IS '0 7BIT, 1 8BITMIME, 2 BINARYMIME';
 COMMENT ON COLUMN queue.held IS 'by an admin: waits until released';
 COMMENT ON COLUMN queue.hold_until IS 'not before this time (undo send, FUTURERELEASE)';
-COMMENT ON COLUMN queue.envid IS 'ENVID of the submitter (RFC 3461 section 4.4)';
-COMMENT ON COLUMN queue.smtputf8 IS 'the next server must take SMTPUTF8 (RFC 6531)';
-COMMENT ON COLUMN queue.size IS 'octets of the blob, without the prefixes of its recipients';
-COMMENT ON COLUMN queue.expires_at IS 'when its sender is told that it failed';
 CREATE INDEX queue_blob ON queue (blob);
 
 CREATE TABLE queue_recipient (
@@ -51,12 +47,5 @@ COMMENT ON COLUMN queue_recipient.prefix IS 'fields put in front for this recipi
 COMMENT ON COLUMN queue_recipient.status IS '0 waiting, 1 delivered, 2 failed';
 COMMENT ON COLUMN queue_recipient.leased_until IS 'a worker has it until then';
 COMMENT ON COLUMN queue_recipient.answer IS 'last words of the remote side or our own reason';
-COMMENT ON COLUMN queue_recipient.domain IS 'where it goes: what claims and connections are grouped by';
-COMMENT ON COLUMN queue_recipient.orcpt IS 'original recipient for reports (RFC 3461 section 4.2)';
-COMMENT ON COLUMN queue_recipient.attempts IS 'tries so far, the one under way among them';
-COMMENT ON COLUMN queue_recipient.due_at IS 'next try';
-COMMENT ON COLUMN queue_recipient.tried_at IS 'last try';
-COMMENT ON COLUMN queue_recipient.code IS 'reply code of the last try; NULL: there was no reply';
-COMMENT ON COLUMN queue_recipient.delay_told IS 'the sender knows that it is late';
 CREATE INDEX queue_recipient_due ON queue_recipient (due_at) WHERE status = 0;
 CREATE INDEX queue_recipient_queue ON queue_recipient (queue);
