@@ -81,6 +81,11 @@ pub fn unfold(value: &[u8]) -> Vec<u8> {
     out
 }
 
+/// As [`unfold`], of the first `most` octets: what is kept of a message's header is bounded.
+pub fn unfold_some(value: &[u8], most: usize) -> Vec<u8> {
+    unfold(&value[..value.len().min(most)])
+}
+
 /// Offset after the line end that closes the line at `at`, or the end.
 pub fn line_end(raw: &[u8], at: usize) -> usize {
     memchr::memchr(b'\n', &raw[at..]).map_or(raw.len(), |n| at + n + 1)
