@@ -128,7 +128,7 @@ impl Fetching {
         }
         let rows = self.base.store.message_rows(self.mailbox, &self.left, self.columns, BATCH).await?;
         self.left = match rows.last() {
-            Some(last) if rows.len() as i64 == BATCH => {
+            Some(last) => {
                 let above = self
                     .left
                     .ranges()
@@ -136,7 +136,7 @@ impl Fetching {
                     .map(|r| (*r.start()).max(last.uid + 1)..=*r.end());
                 UidSet::from_ranges(above.collect::<Vec<_>>())
             }
-            _ => UidSet::default(),
+            None => UidSet::default(),
         };
         Ok((!rows.is_empty()).then(|| rows.into_iter().map(Row::from).collect()))
     }

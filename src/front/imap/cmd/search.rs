@@ -10,7 +10,9 @@ use crate::wire::imap::response::{Form, put, string};
 
 pub(super) async fn search(session: &mut Session, tag: &str, by: By, search: Search) -> Result<Done, Stop> {
     let asks_modseq = search.key.asks_modseq();
-    session.enabled.condstore |= asks_modseq;
+    if asks_modseq {
+        session.aware_of_modseqs();
+    }
     let save = search.return_.is_some_and(|r| r.save);
     let State::Mailbox { view, saved, .. } = &mut session.state else { return Ok(Done::bad("No mailbox")) };
     let found = match session.services.searches.search(view, &search.key, saved).await {
