@@ -134,6 +134,13 @@ mod tests {
         );
     }
 
+    /// RFC 2046 §5.2.1 forbids it, mail has it, and message/rfc822 without an envelope is no BODYSTRUCTURE.
+    #[test]
+    fn a_message_inside_that_is_encoded_is_told_as_octets() {
+        let raw = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogeA==\r\n";
+        assert_eq!(structure(raw, Extent::Body), "(\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 18)");
+    }
+
     #[test]
     fn a_thousand_messages_inside_do_not_make_a_text_without_end() {
         let inner = format!("Content-Type: message/rfc822\r\n\r\nFrom: {}\r\n\r\n", "a,".repeat(8000));

@@ -103,7 +103,10 @@ fn part(raw: &[u8], range: Range<usize>, depth: usize, left: &mut usize, default
             children.push(part(raw, range, depth - 1, left, default));
         }
         out.kind = Kind::Multipart(children);
-    } else if kind == "message" && matches!(subtype, "rfc822" | "global") && identity {
+    } else if kind == "message" && matches!(subtype, "rfc822" | "global") {
+        if !identity {
+            return leaf(out);
+        }
         *left -= 1;
         out.kind = Kind::Message(Box::new(part(raw, body, depth - 1, left, "text/plain")));
     }

@@ -12,13 +12,23 @@ use crate::store::message::{EntryRow, Expunge};
 use crate::store::{StoreError, Tx};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// Mailboxes an account may have, and names it may subscribe to.
 const MOST: usize = 10_000;
-/// How long a snapshot nobody asks for is kept.
+/// How long a snapshot nobody asks for is kept, and KiB of all that are kept.
 const IDLE: Duration = Duration::from_secs(300);
+const KEPT: u64 = 256 << 10;
+
+/// Where the sessions of a mailbox find its newest snapshot.
+#[derive(Default)]
+struct Shelf {
+    newest: Mutex<Option<Arc<Snapshot>>>,
+    /// KiB of it when it was last looked at.
+    size: AtomicU32,
+}
 
 /// A mailbox in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +68,7 @@ pub enum OpenMode {
 #[derive(Clone)]
 pub struct Mailboxes {
     base: Base,
-    snapshots: moka::sync::Cache<MailboxId, Arc<Mutex<Option<Arc<Snapshot>>>>>,
+    snapshots: moka::sync::Cache<MailboxId, Arc<Shelf>>,
     dictionaries: moka::sync::Cache<AccountId, Arc<Dictionary>>,
 }
 
@@ -149,7 +159,11 @@ fn status(row: &MailboxRow) -> MailboxStatus {
 
 impl Mailboxes {
     pub(crate) fn new(base: Base) -> Self {
-        let snapshots = moka::sync::Cache::builder().max_capacity(2000).time_to_idle(IDLE).build();
+        let snapshots = moka::sync::Cache::builder()
+            .weigher(|_, shelf: &Arc<Shelf>| 1 + shelf.size.load(Ordering::Relaxed))
+            .max_capacity(KEPT)
+            .time_to_idle(IDLE)
+            .build();
         let dictionaries = moka::sync::Cache::builder().max_capacity(2000).time_to_idle(IDLE).build();
         Self { base, snapshots, dictionaries }
     }
@@ -406,8 +420,8 @@ impl Mailboxes {
 
     /// The newest snapshot; sessions that ask at once share one load. `None`: the mailbox is gone.
     async fn newest(&self, owner: AccountId, mailbox: MailboxId, person: AccountId) -> Result<Option<Arc<Snapshot>>> {
-        let place = self.snapshots.get_with(mailbox, Arc::default);
-        let mut place = place.lock().await;
+        let shelf = self.snapshots.get_with(mailbox, Arc::default);
+        let mut place = shelf.newest.lock().await;
         let known = place.take();
         let newest = match known {
             Some(known) => self.catch_up(owner, mailbox, person, known).await,
@@ -415,6 +429,11 @@ impl Mailboxes {
         };
         if let Ok(Some(snapshot)) = &newest {
             *place = Some(snapshot.clone());
+            let size = snapshot.kib();
+            if shelf.size.swap(size, Ordering::Relaxed) != size {
+                // Weighed anew.
+                self.snapshots.insert(mailbox, shelf.clone());
+            }
         }
         newest
     }

@@ -84,6 +84,11 @@ impl Snapshot {
         self.modseq = self.modseq.max(modseq);
     }
 
+    /// What it takes of memory, in KiB.
+    pub(super) fn kib(&self) -> u32 {
+        u32::try_from(self.slots.capacity() * size_of::<Slot>() / 1024).unwrap_or(u32::MAX - 1)
+    }
+
     /// How many messages it has.
     pub fn len(&self) -> usize {
         self.slots.len()

@@ -293,3 +293,37 @@ async fn a_mailbox_made_anew_wakes_who_idles_on_it() {
         play(&mut idle, &format!("S: * {n} EXISTS\nS: * <any> RECENT")).await;
     }
 }
+
+/// What another session did to a message is told also to one that asked for silence about its own (RFC 9051 §6.4.6),
+/// with its mod-sequence to clients that know of them.
+#[tokio::test]
+async fn silence_hides_only_what_the_client_did_itself() {
+    let house = house().await;
+    let (mut one, mut two) = (selected(&house, "INBOX").await, selected(&house, "INBOX").await);
+    play(&mut one, "C: a APPEND INBOX {4+}\nC: a: b\nS: * 1 EXISTS\nS: * 1 RECENT\nS: a OK <any>").await;
+    play(&mut two, "C: b ENABLE CONDSTORE\nS: * ENABLED CONDSTORE\nS: * OK [HIGHESTMODSEQ 1] Ok\nS: * 1 EXISTS\nS: * 0 RECENT\nS: b OK <any>")
+        .await;
+    play(&mut two, "C: c STORE 1 +FLAGS.SILENT (\\Flagged)\nS: * 1 FETCH (UID 1 MODSEQ (3))\nS: c OK <any>").await;
+    play(&mut one, "C: d STORE 1 +FLAGS.SILENT (\\Answered)\nS: * 1 FETCH (UID 1 FLAGS (\\Answered \\Flagged \\Recent))\nS: d OK <any>")
+        .await;
+    play(&mut two, "C: e NOOP\nS: * 1 FETCH (UID 1 FLAGS (\\Answered \\Flagged) MODSEQ (4))\nS: e OK <any>").await;
+    play(
+        &mut two,
+        "C: f STORE 1 (UNCHANGEDSINCE 3) -FLAGS.SILENT (\\Flagged)\nS: f OK [MODIFIED 1] <any>\nC: g STORE 1 (UNCHANGEDSINCE 4) -FLAGS.SILENT (\\Flagged)\nS: * 1 FETCH (UID 1 MODSEQ (5))\nS: g OK STORE completed",
+    )
+    .await;
+}
+
+/// Commands that come in one packet are answered in order, and a literal that nobody waits for belongs to its own.
+#[tokio::test]
+async fn commands_in_one_packet_are_answered_in_order() {
+    let house = house().await;
+    let mut client = selected(&house, "INBOX").await;
+    client
+        .write_all(b"a APPEND INBOX {4+}\r\na: b\r\nb APPEND nowhere {6+}\r\na NOOP\r\nc FETCH 1 RFC822.SIZE\r\nd IDLE\r\nDONE\r\ne SEARCH HEADER {1+}\r\na {1}\r\n")
+        .await
+        .unwrap();
+    play(&mut client, "S: * 1 EXISTS\nS: * 1 RECENT\nS: a OK <any>\nS: b NO [TRYCREATE] <any>").await;
+    play(&mut client, "S: * 1 FETCH (RFC822.SIZE 4)\nS: c OK <any>\nS: + idling\nS: d OK <any>\nS: + Ready").await;
+    play(&mut client, "C: b\nS: * SEARCH 1\nS: e OK <any>").await;
+}

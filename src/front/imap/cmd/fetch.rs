@@ -128,14 +128,14 @@ impl<'a> Context<'a> {
     }
 }
 
-fn wants(items: &[FetchItem]) -> Want {
+fn wants(items: &[FetchItem], utf8: bool) -> Want {
     let has = |wanted: &FetchItem| items.contains(wanted);
     Want {
         envelope: has(&FetchItem::Envelope),
         body: has(&FetchItem::Body),
         bodystructure: has(&FetchItem::BodyStructure),
         parts: parts_wanted(items),
-        utf8: false,
+        utf8,
     }
 }
 
@@ -151,7 +151,7 @@ async fn from_rows(session: &mut Session, asked: &Asked, seen: &UidSet) -> Resul
         with_flags.extend(told(FetchItem::ModSeq));
     }
     with_flags.extend_from_slice(&asked.items);
-    let mut fetching = services.messages.fetch(&view, &asked.uids, wants(&asked.items));
+    let mut fetching = services.messages.fetch(&view, &asked.uids, wants(&asked.items, session.enabled.rev2));
     let (mut found, mut unknown_encoding) = (0, false);
     let mut batch = fetching.next().await?;
     while let Some(rows) = batch {

@@ -49,8 +49,6 @@ pub enum Place {
 pub enum Fault {
     /// BAD.
     Syntax(&'static str),
-    /// NO [BADCHARSET].
-    Charset,
     /// NO [CANNOT]: a special use that this house does not know (RFC 6154 §3 has USEATTR).
     Use,
 }

@@ -11,6 +11,8 @@ use crate::model::sequence::SequenceSet;
 pub struct Search {
     /// `None`: the old SEARCH response.
     pub return_: Option<SearchReturn>,
+    /// Whether the texts are in a charset that is known; else `key` has them wrong.
+    pub charset_known: bool,
     pub key: Key,
 }
 
@@ -47,17 +49,21 @@ pub(super) fn search(cursor: &mut Cursor<'_>, by: By) -> Result<Verb> {
         cursor.space()?;
     }
     let mut reading = Reading { charset: encoding_rs::UTF_8, left: KEYS };
+    let mut charset_known = true;
     if cursor.word("CHARSET") {
         cursor.space()?;
         let label = cursor.astring()?;
-        reading.charset = encoding_rs::Encoding::for_label_no_replacement(&label).ok_or(Fault::Charset)?;
+        let found = encoding_rs::Encoding::for_label_no_replacement(&label);
+        charset_known = found.is_some();
+        // One in which all octets mean something.
+        reading.charset = found.unwrap_or(encoding_rs::X_USER_DEFINED);
         cursor.space()?;
     }
     let mut keys = vec![key(cursor, &mut reading, DEPTH)?];
     while cursor.take(b' ') {
         keys.push(key(cursor, &mut reading, DEPTH)?);
     }
-    Ok(Verb::Search { by, search: Search { return_, key: all_of(keys) } })
+    Ok(Verb::Search { by, search: Search { return_, charset_known, key: all_of(keys) } })
 }
 
 fn return_option(cursor: &mut Cursor<'_>, options: &mut SearchReturn) -> Result<()> {

@@ -102,10 +102,12 @@ fn rfc_examples_of_search() {
         Key::Or(Box::new(Key::Numbers(numbers)), Box::new(Key::Uids(SequenceSet::Saved))),
     ]);
     assert_eq!(search.key, wanted);
-    assert_eq!(fault("SEARCH CHARSET X-NONE ALL"), Fault::Charset);
+    for (charset, known) in [("X-NONE", false), ("hz-gb-2312", false), ("utf-8", true), ("iso-8859-15", true)] {
+        let Verb::Search { search, .. } = verb(&format!("SEARCH CHARSET {charset} TEXT a")) else { panic!() };
+        assert_eq!(search.charset_known, known, "{charset}");
+    }
     assert!(matches!(fault(&format!("SEARCH {}ALL", "NOT ".repeat(100))), Fault::Syntax(_)));
     assert!(matches!(fault(&format!("SEARCH ({}ALL)", "ALL ".repeat(1000))), Fault::Syntax("too many search keys")));
-    assert_eq!(fault("SEARCH CHARSET hz-gb-2312 ALL"), Fault::Charset);
     assert!(matches!(fault("SEARCH"), Fault::Syntax(_)));
     let Verb::Search { search, .. } = verb("SEARCH MODSEQ \"/flags/\\\\draft\" all 620162338") else { panic!() };
     assert_eq!(search.key, Key::ModSeq(620_162_338));
@@ -118,6 +120,7 @@ fn store_list_and_create() {
     };
     assert_eq!((store.change, store.silent, store.unchanged_since), (FlagChange::Add, true, Some(5)));
     assert_eq!(store.flags.system, SystemFlags::DELETED);
+    assert!(matches!(fault("STORE 1 ++FLAGS (a)"), Fault::Syntax(_)));
     let Verb::Store { store, .. } = verb("STORE 1 FLAGS \\Seen \\Recent a") else { panic!() };
     assert_eq!((store.flags.system, store.flags.keywords.len()), (SystemFlags::SEEN, 1));
     let Verb::List(list) = verb("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (\"a*\" %) RETURN (STATUS (MESSAGES SIZE))")
