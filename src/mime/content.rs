@@ -1,7 +1,7 @@
 //! What is read off a message once, at delivery, so that nothing parses it again (I4).
 
 use super::bodystructure::{self, Extent};
-use super::header::{fields, unfold_some};
+use super::header::{some_fields, unfold_some};
 use super::structure::{self, Part};
 use super::{address, date, envelope, section, subject, text, words};
 use crate::model::imap_string::Form;
@@ -50,7 +50,7 @@ impl Content {
     pub fn of(raw: &[u8]) -> Self {
         let root = structure::parse(raw);
         let header = &raw[root.header.clone()];
-        let value = |name: &str| fields(header).find(|f| f.is(name)).map(|f| unfold_some(f.value, FIELD));
+        let value = |name: &str| some_fields(header).find(|f| f.is(name)).map(|f| unfold_some(f.value, FIELD));
         let subject = bounded(&words::decode(&value("Subject").unwrap_or_default()), TEXT);
         let (from, to, cc) = (first(value("From")), first(value("To")), first(value("Cc")));
         let mut has_attachment = false;

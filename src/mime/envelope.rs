@@ -1,7 +1,7 @@
 //! ENVELOPE as ready IMAP text (RFC 9051 §7.5.2).
 
 use super::address::{self, Entry};
-use super::header::{fields, unfold_some};
+use super::header::{some_fields, unfold_some};
 use crate::model::imap_string::{Form, nstring};
 
 /// The fields of an envelope, unfolded, in the order in which ENVELOPE has them.
@@ -15,7 +15,7 @@ const FIELD: usize = 16 << 10;
 /// Writes the envelope of a header; what a field has beyond its bound is left out.
 pub fn write(out: &mut Vec<u8>, header: &[u8], form: Form) {
     let mut values: [Option<Vec<u8>>; 10] = Default::default();
-    for field in fields(header) {
+    for field in some_fields(header) {
         let name = field.name.to_ascii_lowercase();
         let Some(n) = NAMES.iter().position(|wanted| *wanted == name) else { continue };
         match &mut values[n] {

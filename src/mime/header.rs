@@ -66,6 +66,14 @@ pub fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
     })
 }
 
+/// Most fields of a header that are looked at for what is kept of a message.
+const SOME: usize = 5000;
+
+/// As [`fields`], of a message that may be nothing but fields.
+pub fn some_fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    fields(header).take(SOME)
+}
+
 /// The first field of a name.
 pub fn find<'a>(header: &'a [u8], name: &str) -> Option<Field<'a>> {
     fields(header).find(|field| field.is(name))

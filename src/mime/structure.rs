@@ -3,7 +3,7 @@
 //! Tolerant: a missing end boundary ends with what encloses it, an unknown encoding is kept as written, beyond
 //! [`DEPTH`] levels or [`PARTS`] parts everything is a leaf.
 
-use super::header::{self, fields, unfold_some};
+use super::header::{self, some_fields, unfold_some};
 use super::params::{self, Parameterized};
 use std::ops::Range;
 
@@ -123,7 +123,7 @@ fn leaf(mut part: Part) -> Part {
 }
 
 fn read_fields(header: &[u8], out: &mut Part) {
-    for field in fields(header) {
+    for field in some_fields(header) {
         let value = || unfold_some(field.value, FIELD);
         match field.name.to_ascii_lowercase().as_slice() {
             b"content-type" if out.content_type.value.is_empty() => out.content_type = params::parse(&value()),
