@@ -21,6 +21,7 @@ pub fn list(raw: &[u8]) -> Vec<Entry> {
     let clean = without_comments(raw);
     let mut out = Vec::new();
     let mut in_group = false;
+    let alone = memchr::memchr2(b',', b';', raw).is_none();
     for item in items(&clean) {
         if out.len() >= MOST {
             break;
@@ -35,7 +36,7 @@ pub fn list(raw: &[u8]) -> Vec<Entry> {
                 out.push(Entry::default());
             }
             Item::GroupEnd => {}
-            Item::Address(text) => out.extend(address(text, raw)),
+            Item::Address(text) => out.extend(address(text, Some(raw).filter(|_| alone))),
         }
     }
     if in_group {
@@ -53,24 +54,26 @@ enum Item<'a> {
 /// Cuts at commas, and at the colon and semicolon of groups, outside quotes and angle brackets.
 fn items(raw: &[u8]) -> Vec<Item<'_>> {
     let (mut out, mut start, mut quote, mut angle, mut group, mut n) = (Vec::new(), 0, false, false, false, 0);
-    while n < raw.len() {
+    let mut host = false;
+    while n < raw.len() && out.len() <= 2 * MOST {
         match raw[n] {
             b'\\' => n += 1,
             b'"' => quote = !quote,
+            b'@' => host = true,
             b'<' if !quote => angle = true,
             b'>' if !quote => angle = false,
-            b':' if !quote && !angle && !group && !raw[start..n].contains(&b'@') => {
+            b':' if !quote && !angle && !group && !host => {
                 out.push(Item::GroupStart(&raw[start..n]));
                 (group, start) = (true, n + 1);
             }
             b';' if !quote && !angle => {
                 out.push(Item::Address(&raw[start..n]));
                 out.push(Item::GroupEnd);
-                (group, start) = (false, n + 1);
+                (group, host, start) = (false, false, n + 1);
             }
             b',' if !quote && !angle => {
                 out.push(Item::Address(&raw[start..n]));
-                start = n + 1;
+                (host, start) = (false, n + 1);
             }
             _ => {}
         }
@@ -80,7 +83,7 @@ fn items(raw: &[u8]) -> Vec<Item<'_>> {
     out
 }
 
-fn address(text: &[u8], whole: &[u8]) -> Option<Entry> {
+fn address(text: &[u8], alone: Option<&[u8]>) -> Option<Entry> {
     let text = text.trim_ascii();
     if text.is_empty() {
         return None;
@@ -88,7 +91,12 @@ fn address(text: &[u8], whole: &[u8]) -> Option<Entry> {
     let Some(open) = unquoted_position(text, b'<') else {
         let (mailbox, host) = split_host(text);
         // The obsolete form `ann@example.org (Ann Lee)` names the person in a comment.
-        return Some(Entry { name: comment_of(whole, text), route: None, mailbox: Some(mailbox), host });
+        return Some(Entry {
+            name: alone.and_then(|whole| comment_of(whole, text)),
+            route: None,
+            mailbox: Some(mailbox),
+            host,
+        });
     };
     let name = phrase(&text[..open]);
     let inner = &text[open + 1..];
@@ -107,8 +115,8 @@ fn address(text: &[u8], whole: &[u8]) -> Option<Entry> {
 fn comment_of(whole: &[u8], text: &[u8]) -> Option<Vec<u8>> {
     let open = memchr::memchr(b'(', whole)?;
     let close = memchr::memrchr(b')', whole)?;
-    let alone = whole.trim_ascii_start().starts_with(text) && memchr::memchr(b',', whole).is_none();
-    (alone && close > open + 1).then(|| whole[open + 1..close].trim_ascii().to_vec())
+    let fits = whole.trim_ascii_start().starts_with(text);
+    (fits && close > open + 1).then(|| whole[open + 1..close].trim_ascii().to_vec())
 }
 
 fn split_host(spec: &[u8]) -> (Vec<u8>, Option<Vec<u8>>) {

@@ -12,8 +12,13 @@ pub enum Extent {
     Structure,
 }
 
+/// Beyond this many octets parts are told by their kinds and sizes alone.
+const ENOUGH: usize = 1 << 20;
+
 /// Writes a part and all below it. `raw` is what the offsets count in.
 pub fn write(out: &mut Vec<u8>, raw: &[u8], part: &Part, extent: Extent, form: Form) {
+    let brief = out.len() > ENOUGH;
+    let told = |value: &Option<Vec<u8>>| value.clone().filter(|_| !brief);
     out.push(b'(');
     let (media, subtype) = part.media();
     if let Kind::Multipart(children) = &part.kind {
@@ -24,25 +29,25 @@ pub fn write(out: &mut Vec<u8>, raw: &[u8], part: &Part, extent: Extent, form: F
         string(out, subtype.as_bytes(), form);
         if extent == Extent::Structure {
             out.push(b' ');
-            params(out, &part.content_type, form);
-            tail(out, part, form);
+            params(out, Some(&part.content_type).filter(|_| !brief), form);
+            tail(out, Some(part).filter(|_| !brief), form);
         }
     } else {
         string(out, media.as_bytes(), form);
         out.push(b' ');
         string(out, subtype.as_bytes(), form);
         out.push(b' ');
-        params(out, &part.content_type, form);
+        params(out, Some(&part.content_type).filter(|_| !brief), form);
         for value in [&part.id, &part.description] {
             out.push(b' ');
-            nstring(out, value.as_deref(), form);
+            nstring(out, told(value).as_deref(), form);
         }
         out.push(b' ');
         string(out, part.encoding.as_bytes(), form);
         out.extend_from_slice(format!(" {}", part.body.len()).as_bytes());
         if let Kind::Message(inner) = &part.kind {
             out.push(b' ');
-            envelope::write(out, &raw[inner.header.clone()], form);
+            envelope::write(out, if brief { b"" } else { &raw[inner.header.clone()] }, form);
             out.push(b' ');
             write(out, raw, inner, extent, form);
         }
@@ -51,15 +56,16 @@ pub fn write(out: &mut Vec<u8>, raw: &[u8], part: &Part, extent: Extent, form: F
         }
         if extent == Extent::Structure {
             out.push(b' ');
-            nstring(out, part.md5.as_deref(), form);
-            tail(out, part, form);
+            nstring(out, told(&part.md5).as_deref(), form);
+            tail(out, Some(part).filter(|_| !brief), form);
         }
     }
     out.push(b')');
 }
 
 /// Disposition, language, location.
-fn tail(out: &mut Vec<u8>, part: &Part, form: Form) {
+fn tail(out: &mut Vec<u8>, part: Option<&Part>, form: Form) {
+    let Some(part) = part else { return out.extend_from_slice(b" NIL NIL NIL") };
     out.push(b' ');
     match &part.disposition {
         None => out.extend_from_slice(b"NIL"),
@@ -67,7 +73,7 @@ fn tail(out: &mut Vec<u8>, part: &Part, form: Form) {
             out.push(b'(');
             string(out, disposition.value.as_bytes(), form);
             out.push(b' ');
-            params(out, disposition, form);
+            params(out, Some(disposition), form);
             out.push(b')');
         }
     }
@@ -90,11 +96,8 @@ fn tail(out: &mut Vec<u8>, part: &Part, form: Form) {
     nstring(out, part.location.as_deref(), form);
 }
 
-fn params(out: &mut Vec<u8>, from: &Parameterized, form: Form) {
-    if from.params.is_empty() {
-        out.extend_from_slice(b"NIL");
-        return;
-    }
+fn params(out: &mut Vec<u8>, from: Option<&Parameterized>, form: Form) {
+    let Some(from) = from.filter(|from| !from.params.is_empty()) else { return out.extend_from_slice(b"NIL") };
     out.push(b'(');
     for (n, (name, value)) in from.params.iter().enumerate() {
         if n > 0 {
@@ -129,6 +132,24 @@ mod tests {
             structure(raw, Extent::Structure),
             "(\"text\" \"plain\" (\"charset\" \"US-ASCII\") NIL NIL \"7bit\" 10 2 NIL NIL NIL NIL)"
         );
+    }
+
+    /// RFC 2046 §5.2.1 forbids it, mail has it, and message/rfc822 without an envelope is no BODYSTRUCTURE.
+    #[test]
+    fn a_message_inside_that_is_encoded_is_told_as_octets() {
+        let raw = "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\nU3ViamVjdDogeA==\r\n";
+        assert_eq!(structure(raw, Extent::Body), "(\"application\" \"octet-stream\" NIL NIL NIL \"base64\" 18)");
+    }
+
+    #[test]
+    fn a_thousand_messages_inside_do_not_make_a_text_without_end() {
+        let inner = format!("Content-Type: message/rfc822\r\n\r\nFrom: {}\r\n\r\n", "a,".repeat(8000));
+        let raw =
+            format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{}", format!("--b\r\n{inner}\r\n").repeat(900));
+        let text = structure(&raw, Extent::Structure);
+        assert!(text.len() < 2 << 20, "{}", text.len());
+        let parts = text.matches("(\"message\" \"rfc822\"").count();
+        assert!(parts > 400 && text.ends_with("\"mixed\" (\"boundary\" \"b\") NIL NIL NIL)"), "{parts}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is read off a message once, at delivery, so that nothing parses it again (I4).
 
 use super::bodystructure::{self, Extent};
-use super::header::{fields, unfold};
+use super::header::{some_fields, unfold_some};
 use super::structure::{self, Part};
 use super::{address, date, envelope, section, subject, text, words};
 use crate::model::imap_string::Form;
@@ -40,6 +40,8 @@ pub struct Content {
     pub has_attachment: bool,
 }
 
+/// Octets read of a field.
+const FIELD: usize = 64 << 10;
 const TEXT: usize = 500;
 const REFERENCES: usize = 100;
 
@@ -48,7 +50,7 @@ impl Content {
     pub fn of(raw: &[u8]) -> Self {
         let root = structure::parse(raw);
         let header = &raw[root.header.clone()];
-        let value = |name: &str| fields(header).find(|f| f.is(name)).map(|f| unfold(f.value));
+        let value = |name: &str| some_fields(header).find(|f| f.is(name)).map(|f| unfold_some(f.value, FIELD));
         let subject = bounded(&words::decode(&value("Subject").unwrap_or_default()), TEXT);
         let (from, to, cc) = (first(value("From")), first(value("To")), first(value("Cc")));
         let mut has_attachment = false;
@@ -165,6 +167,19 @@ mod tests {
         assert_eq!(content.list_id.as_deref(), Some("tea.example.org"));
         assert_eq!(content.preview, "hello");
         assert!(content.envelope_utf8.is_none() && !content.has_attachment);
+    }
+
+    /// What a stranger can make a delivery cost, in time and in what is kept, does not grow with the size of a field.
+    #[test]
+    fn endless_fields_leave_little() {
+        let colons = format!("{}@{}", "a".repeat(1 << 20), ":".repeat(1 << 20));
+        let ids = "<a>".repeat(1 << 20);
+        let raw = format!(
+            "From: {colons}\r\nTo: {colons}\r\nSubject: {ids}\r\nReferences: {ids}\r\nContent-Type: {ids}\r\n\r\n"
+        );
+        let content = Content::of(raw.as_bytes());
+        assert!(content.envelope.len() < 1 << 20 && content.bodystructure.len() < 1 << 16);
+        assert_eq!((content.references.len(), content.subject.len()), (1, TEXT));
     }
 
     proptest! {

@@ -1,27 +1,32 @@
 //! ENVELOPE as ready IMAP text (RFC 9051 §7.5.2).
 
 use super::address::{self, Entry};
-use super::header::{fields, unfold};
+use super::header::{some_fields, unfold_some};
 use crate::model::imap_string::{Form, nstring};
 
 /// The fields of an envelope, unfolded, in the order in which ENVELOPE has them.
 const NAMES: [&[u8]; 10] =
     [b"date", b"subject", b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc", b"in-reply-to", b"message-id"];
 
-/// Writes the envelope of a header.
+/// Octets kept of a list of recipients, and of any other field.
+const RECIPIENTS: usize = 256 << 10;
+const FIELD: usize = 16 << 10;
+
+/// Writes the envelope of a header; what a field has beyond its bound is left out.
 pub fn write(out: &mut Vec<u8>, header: &[u8], form: Form) {
     let mut values: [Option<Vec<u8>>; 10] = Default::default();
-    for field in fields(header) {
+    for field in some_fields(header) {
         let name = field.name.to_ascii_lowercase();
         let Some(n) = NAMES.iter().position(|wanted| *wanted == name) else { continue };
         match &mut values[n] {
             // Several To or Cc fields are one list, which RFC 5322 forbids and mail has.
-            Some(before) if matches!(n, 5..=7) => {
+            Some(before) if matches!(n, 5..=7) && before.len() < RECIPIENTS => {
+                let room = RECIPIENTS.saturating_sub(before.len());
                 before.extend_from_slice(b", ");
-                before.extend(unfold(field.value));
+                before.extend(unfold_some(field.value, room));
             }
             Some(_) => {}
-            empty => *empty = Some(unfold(field.value)),
+            empty => *empty = Some(unfold_some(field.value, if matches!(n, 5..=7) { RECIPIENTS } else { FIELD })),
         }
     }
     let lists: Vec<Vec<Entry>> =
@@ -93,6 +98,15 @@ mod tests {
         assert_eq!(envelope("", Form::Ascii), "(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)");
         assert!(envelope("Subject: ü\r\n", Form::Ascii).starts_with("(NIL {2}\r\nü NIL"));
         assert!(envelope("Subject: ü\r\n", Form::Utf8).starts_with("(NIL \"ü\" NIL"));
+    }
+
+    #[test]
+    fn endless_fields_are_cut() {
+        let many = format!("To: {}\r\n", "a@b, ".repeat(60_000)).repeat(3);
+        let header = format!("Subject: {}\r\nFrom: {}\r\n{many}", "s".repeat(1 << 20), "f,".repeat(1 << 20));
+        let text = envelope(&header, Form::Ascii);
+        assert!(text.len() < 1 << 20, "{}", text.len());
+        assert!(text.starts_with("(NIL {16383}\r\nsss") && text.ends_with(" NIL NIL NIL NIL)"));
     }
 
     #[test]

@@ -66,6 +66,14 @@ pub fn fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
     })
 }
 
+/// Most fields of a header that are looked at for what is kept of a message.
+const SOME: usize = 5000;
+
+/// As [`fields`], of a message that may be nothing but fields.
+pub fn some_fields(header: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    fields(header).take(SOME)
+}
+
 /// The first field of a name.
 pub fn find<'a>(header: &'a [u8], name: &str) -> Option<Field<'a>> {
     fields(header).find(|field| field.is(name))
@@ -79,6 +87,11 @@ pub fn unfold(value: &[u8]) -> Vec<u8> {
     let start = out.len() - out.trim_ascii_start().len();
     out.drain(..start);
     out
+}
+
+/// As [`unfold`], of the first `most` octets: what is kept of a message's header is bounded.
+pub fn unfold_some(value: &[u8], most: usize) -> Vec<u8> {
+    unfold(&value[..value.len().min(most)])
 }
 
 /// Offset after the line end that closes the line at `at`, or the end.

@@ -2,6 +2,7 @@
 
 use super::header::fields;
 use super::structure::{Kind, Part};
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// A part as the map remembers it.
@@ -94,9 +95,10 @@ impl MapPart {
 
 /// The fields of a header that are named, or all others, with the empty line at the end (RFC 9051 §6.4.5.1).
 pub fn header_fields(header: &[u8], names: &[&[u8]], not: bool) -> Vec<u8> {
+    let names: HashSet<Vec<u8>> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
     let mut out = Vec::new();
     for field in fields(header) {
-        let named = names.iter().any(|name| name.eq_ignore_ascii_case(field.name));
+        let named = names.contains(&field.name.to_ascii_lowercase());
         if named != not {
             out.extend_from_slice(&header[field.start..field.end]);
             if !out.ends_with(b"\n") {

@@ -3,7 +3,7 @@
 //! Tolerant: a missing end boundary ends with what encloses it, an unknown encoding is kept as written, beyond
 //! [`DEPTH`] levels or [`PARTS`] parts everything is a leaf.
 
-use super::header::{self, fields, unfold};
+use super::header::{self, some_fields, unfold_some};
 use super::params::{self, Parameterized};
 use std::ops::Range;
 
@@ -11,6 +11,8 @@ use std::ops::Range;
 pub const DEPTH: usize = 32;
 /// Most parts of a message.
 pub const PARTS: usize = 1000;
+/// Octets kept of a field that describes a part.
+const FIELD: usize = 16 << 10;
 
 /// A part and those below it. Offsets count from the front of the stored bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -101,7 +103,10 @@ fn part(raw: &[u8], range: Range<usize>, depth: usize, left: &mut usize, default
             children.push(part(raw, range, depth - 1, left, default));
         }
         out.kind = Kind::Multipart(children);
-    } else if kind == "message" && matches!(subtype, "rfc822" | "global") && identity {
+    } else if kind == "message" && matches!(subtype, "rfc822" | "global") {
+        if !identity {
+            return leaf(out);
+        }
         *left -= 1;
         out.kind = Kind::Message(Box::new(part(raw, body, depth - 1, left, "text/plain")));
     }
@@ -118,8 +123,8 @@ fn leaf(mut part: Part) -> Part {
 }
 
 fn read_fields(header: &[u8], out: &mut Part) {
-    for field in fields(header) {
-        let value = || unfold(field.value);
+    for field in some_fields(header) {
+        let value = || unfold_some(field.value, FIELD);
         match field.name.to_ascii_lowercase().as_slice() {
             b"content-type" if out.content_type.value.is_empty() => out.content_type = params::parse(&value()),
             b"content-transfer-encoding" => {
@@ -149,7 +154,7 @@ fn read_fields(header: &[u8], out: &mut Part) {
 fn well_formed(media: &str) -> bool {
     let token =
         |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&b));
-    media.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
+    media.len() <= 200 && media.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype))
 }
 
 fn boundary(content_type: &Parameterized) -> Option<Vec<u8>> {

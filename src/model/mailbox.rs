@@ -44,12 +44,17 @@ pub enum SpecialUse {
     All,
 }
 
+/// The one spelling that a text has in names (NFC, RFC 5198 §3).
+pub fn normal(raw: &str) -> String {
+    raw.nfc().collect()
+}
+
 impl LeafName {
     /// # Errors
     /// [`BadMailboxName::Length`] for nothing or over 255 octets, [`BadMailboxName::Control`] for C0, DEL, C1,
     /// U+2028, U+2029 or the separator `/`.
     pub fn parse(raw: &str) -> Result<Self, BadMailboxName> {
-        let name: String = raw.nfc().collect();
+        let name = normal(raw);
         if name.is_empty() || name.len() > 255 {
             return Err(BadMailboxName::Length);
         }

@@ -16,9 +16,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::sync::Mutex;
 
-/// Mailboxes an account may have.
+/// Mailboxes an account may have, and names it may subscribe to.
 const MOST: usize = 10_000;
-/// How long a snapshot nobody asks for is kept.
+/// How long a snapshot nobody asks for is kept, and KiB of all that are kept.
 const IDLE: Duration = Duration::from_secs(300);
 /// Octets that all snapshots may take: five million messages. Beyond it those asked for longest ago go.
 const MEMORY: u64 = 128 << 20;
@@ -118,6 +118,20 @@ impl Tree {
         at
     }
 
+    /// Whether each mailbox below `id` still has a path that can be read when `id` is at `to`.
+    fn fits_below(&self, id: MailboxId, to: &MailboxPath) -> Result<bool> {
+        let levels = self.path(id)?.levels().len();
+        for row in self.rows.values().filter(|row| row.id != id && self.is_below(row.id, id)) {
+            let path = self.path(row.id)?;
+            let names = path.levels()[levels..].iter().map(|level| level.as_str());
+            let moved = [to.to_string().as_str()].into_iter().chain(names).collect::<Vec<_>>().join("/");
+            if MailboxPath::parse(&moved).is_err() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn is_below(&self, id: MailboxId, ancestor: MailboxId) -> bool {
         let mut next = Some(id);
         while let Some(id) = next {
@@ -208,14 +222,14 @@ impl Mailboxes {
             if row.selectable {
                 return Err(Refusal::Exists);
             }
+            if special_use.is_some() {
+                return Err(Refusal::Invalid("the name is there already and can't be given a use"));
+            }
             tx.mailbox_select_again(who.account(), row.id, uidvalidity).await?;
             tx.commit().await?;
             let mut row = info(&tree, row, &HashSet::new())?;
             row.selectable = true;
             return Ok(vec![row]);
-        }
-        if tree.rows.len() + path.levels().len() > MOST {
-            return Err(Refusal::Limit("too many mailboxes"));
         }
         let made = self.make_path(&mut tx, who, &tree, path, (special_use, uidvalidity)).await?;
         tx.commit().await?;
@@ -235,6 +249,9 @@ impl Mailboxes {
         path: &MailboxPath,
         (special_use, mut uidvalidity): (Option<SpecialUse>, u32),
     ) -> Result<Vec<MailboxInfo>> {
+        if tree.rows.len() + path.levels().len() > MOST {
+            return Err(Refusal::Limit("too many mailboxes"));
+        }
         let now = self.base.clock.now();
         let (mut parent, mut made) = (None, Vec::new());
         let depth = path.levels().len();
@@ -273,7 +290,7 @@ impl Mailboxes {
     ///
     /// # Errors
     /// [`Refusal::Denied`] for INBOX, [`Refusal::InUse`] for a mere name with children.
-    pub async fn delete(&self, who: &Identity, path: &MailboxPath) -> Result<()> {
+    pub async fn delete(&self, who: &Identity, path: &MailboxPath) -> Result<MailboxId> {
         if path.is_inbox() {
             return Err(Refusal::Denied);
         }
@@ -286,14 +303,15 @@ impl Mailboxes {
         tx.mailbox_remove(who.account(), row.id, self.base.clock.now()).await?;
         tx.commit().await?;
         self.snapshots.invalidate(&row.id);
-        Ok(())
+        Ok(row.id)
     }
 
     /// Renames a mailbox and with it all below; parents that lack are made. Renaming INBOX moves its messages and leaves
     /// INBOX empty (RFC 9051 §6.3.6).
     ///
     /// # Errors
-    /// [`Refusal::NotFound`], [`Refusal::Exists`], [`Refusal::Invalid`] for a move below itself.
+    /// [`Refusal::NotFound`], [`Refusal::Exists`], [`Refusal::Invalid`] for a move below itself or a name below it that
+    /// would become too long or too deep.
     pub async fn rename(&self, who: &Identity, from: &MailboxPath, to: &MailboxPath) -> Result<()> {
         let mut tx = self.base.store.begin().await?;
         let (tree, uidvalidity) = self.lock_tree(&mut tx, who).await?;
@@ -306,6 +324,9 @@ impl Mailboxes {
             let target = made.last().ok_or(Refusal::Exists)?.id;
             self.move_all(&mut tx, row.id, target).await?;
             return Ok(tx.commit().await?);
+        }
+        if !tree.fits_below(row.id, to)? {
+            return Err(Refusal::Invalid("the names below it would have too many levels or octets"));
         }
         let parent = match to.parent() {
             None => None,
@@ -337,7 +358,13 @@ impl Mailboxes {
     }
 
     /// Adds or drops a subscription; the name need not exist.
+    ///
+    /// # Errors
+    /// [`Refusal::Limit`].
     pub async fn subscribe(&self, who: &Identity, path: &MailboxPath, on: bool) -> Result<()> {
+        if on && self.base.store.subscription_list(who.account()).await?.len() >= MOST {
+            return Err(Refusal::Limit("too many subscriptions"));
+        }
         let mut tx = self.base.store.begin().await?;
         match on {
             true => tx.subscription_add(who.account(), &path.to_string()).await?,

@@ -128,10 +128,8 @@ impl Fetching {
             // No more ranges than there may be rows: each costs a look into the index, in every batch.
             let head = UidSet::from_ranges(self.left.ranges().take(BATCH as usize));
             let rows = self.base.store.message_rows(self.mailbox, &head, self.columns, BATCH).await?;
-            let done = match rows.last() {
-                Some(last) if rows.len() as i64 == BATCH => last.uid,
-                _ => head.ranges().last().map_or(Uid::MAX, |range| *range.end()),
-            };
+            let all = head.ranges().last().map_or(Uid::MAX, |range| *range.end());
+            let done = rows.last().map_or(all, |last| last.uid);
             let above = self.left.ranges().filter(|r| *r.end() > done).map(|r| (*r.start()).max(done + 1)..=*r.end());
             self.left = UidSet::from_ranges(above.collect::<Vec<_>>());
             if !rows.is_empty() {

@@ -5,15 +5,25 @@
 
 use super::message::{Messages, Row, Want};
 use super::snapshot::{Entry, View};
-use super::spool::SpoolRoom;
+use super::spool::{Reserved, SpoolRoom};
 use super::{Refusal, Result};
 use crate::mime::header::{end_of_header, fields, unfold};
+use crate::mime::section;
 use crate::mime::structure::{Kind, Part, parse};
 use crate::mime::text::{decode_part, html_to_text};
 use crate::mime::words;
+use crate::model::flags::{Keyword, SystemFlags};
+use crate::model::ids::ModSeq;
 use crate::model::search::{Key, When};
 use crate::model::uidset::UidSet;
+use bytes::Bytes;
 use chrono::NaiveDate;
+use std::sync::Arc;
+
+/// Messages tried in a row before others get their turn.
+const TURN: u32 = 200;
+/// Work on more octets than this leaves the I/O threads.
+const SMALL: usize = 64 << 10;
 
 /// Searches. Cheap to clone.
 #[derive(Clone)]
@@ -22,16 +32,40 @@ pub struct Searches {
     room: SpoolRoom,
 }
 
+/// A key made ready to be tried on many messages: sets resolved, texts folded.
+enum Test {
+    All,
+    And(Vec<Test>),
+    Or(Box<Test>, Box<Test>),
+    Not(Box<Test>),
+    Flag(SystemFlags),
+    Keyword(Keyword),
+    Recent,
+    Uids(UidSet),
+    ModSeq(ModSeq),
+    Arrived(When, NaiveDate),
+    Sent(When, NaiveDate),
+    Larger(u64),
+    Smaller(u64),
+    Header {
+        name: String,
+        text: String,
+    },
+    /// The text of this number.
+    Body(usize),
+    Text(usize),
+}
+
 /// What is known of one message so far; a condition that needs more is not decided yet.
 struct Facts<'a> {
     view: &'a View,
-    saved: &'a UidSet,
-    number: u32,
+    texts: &'a [String],
     entry: Entry<'a>,
     row: Option<&'a Row>,
     /// Name in lower case and folded value of each field.
     header: Option<&'a [(String, String)]>,
-    body: Option<&'a str>,
+    /// For each of `texts` whether the body has it.
+    body: Option<&'a [bool]>,
 }
 
 /// Folds case, so that texts compare as people read them.
@@ -49,20 +83,26 @@ impl Searches {
     /// # Errors
     /// [`Refusal::Busy`] when too much is being read at once.
     pub async fn search(&self, view: &View, key: &Key, saved: &UidSet) -> Result<UidSet> {
-        let key = folded(key.clone());
+        let mut texts = Vec::new();
+        let key = ready(key, view, saved, &mut texts);
+        let texts: Arc<[String]> = texts.into();
         let (mut found, mut open) = (Vec::new(), UidSet::default());
         for (number, entry) in view.entries() {
-            let facts = Facts { view, saved, number, entry, row: None, header: None, body: None };
+            let facts = Facts { view, texts: &texts, entry, row: None, header: None, body: None };
             match test(&key, &facts) {
                 Some(true) => found.push(entry.uid),
                 Some(false) => {}
                 None => open.push(entry.uid),
             }
+            if number % TURN == 0 {
+                tokio::task::yield_now().await;
+            }
         }
-        let mut fetching = self.messages.fetch(view, &open, Want { envelope: asks_sent(&key), ..Want::default() });
+        let want = Want { envelope: asks_sent(&key), parts: asks_texts(&key), ..Want::default() };
+        let mut fetching = self.messages.fetch(view, &open, want);
         while let Some(rows) = fetching.next().await? {
             for row in &rows {
-                if self.matches(view, &key, saved, row).await? {
+                if self.matches(view, &key, &texts, row).await? {
                     found.push(row.uid);
                 }
             }
@@ -70,90 +110,133 @@ impl Searches {
         Ok(found.into_iter().collect())
     }
 
-    async fn matches(&self, view: &View, key: &Key, saved: &UidSet, row: &Row) -> Result<bool> {
-        let Some(number) = view.number_of(row.uid) else { return Ok(false) };
-        let Some(entry) = view.entry(number) else { return Ok(false) };
-        let mut facts = Facts { view, saved, number, entry, row: Some(row), header: None, body: None };
+    async fn matches(&self, view: &View, key: &Test, texts: &Arc<[String]>, row: &Row) -> Result<bool> {
+        let Some(entry) = view.number_of(row.uid).and_then(|number| view.entry(number)) else { return Ok(false) };
+        let mut facts = Facts { view, texts, entry, row: Some(row), header: None, body: None };
         if let Some(answer) = test(key, &facts) {
             return Ok(answer);
         }
-        let (_budget, raw) = self.read(row).await?;
-        let header = header_texts(&raw);
+        let header = self.header(row).await?;
         facts.header = Some(&header);
         if let Some(answer) = test(key, &facts) {
             return Ok(answer);
         }
-        let body = tokio::task::spawn_blocking(move || fold(&body_text(&raw)))
-            .await
-            .map_err(|e| Refusal::Internal(e.into()))?;
+        let (_budget, raw) = self.read(row, row.size).await?;
+        let texts = texts.clone();
+        let look = move || {
+            let body = fold(&body_text(&raw));
+            texts.iter().map(|text| contains(&body, text)).collect::<Vec<_>>()
+        };
+        let body = apart(row.size as usize, look).await?;
         facts.body = Some(&body);
         Ok(test(key, &facts).unwrap_or(false))
     }
 
-    async fn read(&self, row: &Row) -> Result<(super::spool::Reserved, bytes::Bytes)> {
-        let budget = self.room.reserve(row.size)?;
-        Ok((budget, self.messages.read_all(row, 0..row.size).await?))
+    /// The message's own fields, read without its body.
+    async fn header(&self, row: &Row) -> Result<Vec<(String, String)>> {
+        let map = row.parts.as_deref().and_then(section::decode);
+        let end = map.map_or(row.size, |map| row.prefix.len() as u64 + map.header.end as u64);
+        let (_budget, raw) = self.read(row, end).await?;
+        apart(raw.len(), move || header_texts(&raw)).await
+    }
+
+    async fn read(&self, row: &Row, end: u64) -> Result<(Reserved, Bytes)> {
+        let budget = self.room.reserve(end)?;
+        Ok((budget, self.messages.read_all(row, 0..end).await?))
     }
 }
 
-fn asks_sent(key: &Key) -> bool {
+/// Runs work on so many octets where it holds up nobody.
+async fn apart<T: Send + 'static>(octets: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    if octets <= SMALL {
+        return Ok(work());
+    }
+    tokio::task::spawn_blocking(work).await.map_err(|e| Refusal::Internal(e.into()))
+}
+
+fn asks_sent(key: &Test) -> bool {
+    any(key, &|key| matches!(key, Test::Sent(..)))
+}
+
+fn asks_texts(key: &Test) -> bool {
+    any(key, &|key| matches!(key, Test::Header { .. } | Test::Body(_) | Test::Text(_)))
+}
+
+fn any(key: &Test, wanted: &impl Fn(&Test) -> bool) -> bool {
     match key {
-        Key::Sent(..) => true,
-        Key::And(list) => list.iter().any(asks_sent),
-        Key::Or(a, b) => asks_sent(a) || asks_sent(b),
-        Key::Not(key) => asks_sent(key),
-        _ => false,
+        Test::And(list) => list.iter().any(|key| any(key, wanted)),
+        Test::Or(a, b) => any(a, wanted) || any(b, wanted),
+        Test::Not(key) => any(key, wanted),
+        leaf => wanted(leaf),
     }
 }
 
-fn folded(key: Key) -> Key {
+fn ready(key: &Key, view: &View, saved: &UidSet, texts: &mut Vec<String>) -> Test {
+    let mut numbered = |text: &str| {
+        texts.push(fold(text));
+        texts.len() - 1
+    };
     match key {
-        Key::And(list) => Key::And(list.into_iter().map(folded).collect()),
-        Key::Or(a, b) => Key::Or(Box::new(folded(*a)), Box::new(folded(*b))),
-        Key::Not(key) => Key::Not(Box::new(folded(*key))),
-        Key::Header { name, text } => Key::Header { name: name.to_ascii_lowercase(), text: fold(&text) },
-        Key::Body(text) => Key::Body(fold(&text)),
-        Key::Text(text) => Key::Text(fold(&text)),
-        other => other,
+        Key::All => Test::All,
+        Key::And(list) => Test::And(list.iter().map(|key| ready(key, view, saved, texts)).collect()),
+        Key::Or(a, b) => Test::Or(Box::new(ready(a, view, saved, texts)), Box::new(ready(b, view, saved, texts))),
+        Key::Not(key) => Test::Not(Box::new(ready(key, view, saved, texts))),
+        Key::Flag(flag) => Test::Flag(*flag),
+        Key::Keyword(keyword) => Test::Keyword(keyword.clone()),
+        Key::Recent => Test::Recent,
+        Key::Numbers(set) => Test::Uids(view.uids_of_numbers(&set.resolve(Some(view.len()), saved))),
+        Key::Uids(set) => Test::Uids(set.resolve(view.last_uid(), saved)),
+        Key::ModSeq(least) => Test::ModSeq(*least),
+        Key::Arrived(when, day) => Test::Arrived(*when, *day),
+        Key::Sent(when, day) => Test::Sent(*when, *day),
+        Key::Larger(octets) => Test::Larger(*octets),
+        Key::Smaller(octets) => Test::Smaller(*octets),
+        Key::Header { name, text } => Test::Header { name: name.to_ascii_lowercase(), text: fold(text) },
+        Key::Body(text) => Test::Body(numbered(text)),
+        Key::Text(text) => Test::Text(numbered(text)),
     }
 }
 
 /// Whether a message matches; `None`: more must be known.
-fn test(key: &Key, facts: &Facts<'_>) -> Option<bool> {
+fn test(key: &Test, facts: &Facts<'_>) -> Option<bool> {
     let entry = &facts.entry;
     match key {
-        Key::All => Some(true),
-        Key::And(list) => {
-            let answers: Vec<_> = list.iter().map(|key| test(key, facts)).collect();
-            if answers.contains(&Some(false)) {
-                Some(false)
-            } else {
-                answers.iter().all(Option::is_some).then_some(true)
+        Test::All => Some(true),
+        Test::And(list) => {
+            let mut all = Some(true);
+            for key in list {
+                match test(key, facts) {
+                    Some(false) => return Some(false),
+                    Some(true) => {}
+                    None => all = None,
+                }
             }
+            all
         }
-        Key::Or(a, b) => match (test(a, facts), test(b, facts)) {
+        Test::Or(a, b) => match (test(a, facts), test(b, facts)) {
             (Some(true), _) | (_, Some(true)) => Some(true),
             (Some(false), Some(false)) => Some(false),
             _ => None,
         },
-        Key::Not(key) => test(key, facts).map(|answer| !answer),
-        Key::Flag(flag) => Some(entry.system.contains(*flag)),
-        Key::Keyword(keyword) => Some(entry.keywords.contains(keyword)),
-        Key::Recent => Some(facts.view.is_recent(entry.uid)),
-        Key::Numbers(set) => Some(set.resolve(Some(facts.view.len()), facts.saved).contains(facts.number)),
-        Key::Uids(set) => Some(set.resolve(facts.view.last_uid(), facts.saved).contains(entry.uid)),
-        Key::ModSeq(least) => Some(entry.modseq >= *least),
-        Key::Arrived(when, day) => facts.row.map(|row| compare(*when, row.internal_date.date_naive(), *day)),
-        Key::Sent(when, day) => facts.row.map(|row| sent_day(row).is_some_and(|sent| compare(*when, sent, *day))),
-        Key::Larger(octets) => facts.row.map(|row| row.size > *octets),
-        Key::Smaller(octets) => facts.row.map(|row| row.size < *octets),
-        Key::Header { name, text } => facts.header.map(|header| has_field(header, name, text)),
-        Key::Body(text) => facts.body.map(|body| contains(body, text)),
-        Key::Text(text) => match facts.header.map(|header| header.iter().any(|(_, line)| contains(line, text))) {
-            Some(true) => Some(true),
-            Some(false) => facts.body.map(|body| contains(body, text)),
-            None => None,
-        },
+        Test::Not(key) => test(key, facts).map(|answer| !answer),
+        Test::Flag(flag) => Some(entry.system.contains(*flag)),
+        Test::Keyword(keyword) => Some(entry.keywords.contains(keyword)),
+        Test::Recent => Some(facts.view.is_recent(entry.uid)),
+        Test::Uids(set) => Some(set.contains(entry.uid)),
+        Test::ModSeq(least) => Some(entry.modseq >= *least),
+        Test::Arrived(when, day) => facts.row.map(|row| compare(*when, row.internal_date.date_naive(), *day)),
+        Test::Sent(when, day) => facts.row.map(|row| sent_day(row).is_some_and(|sent| compare(*when, sent, *day))),
+        Test::Larger(octets) => facts.row.map(|row| row.size > *octets),
+        Test::Smaller(octets) => facts.row.map(|row| row.size < *octets),
+        Test::Header { name, text } => facts.header.map(|header| has_field(header, name, text)),
+        Test::Body(text) => facts.body.map(|body| body[*text]),
+        Test::Text(text) => {
+            let part = &facts.texts[*text];
+            match facts.header.map(|header| header.iter().any(|(_, line)| contains(line, part))) {
+                Some(false) => facts.body.map(|body| body[*text]),
+                other => other,
+            }
+        }
     }
 }
 

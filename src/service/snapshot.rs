@@ -241,7 +241,7 @@ impl View {
 
     /// RECENT.
     pub fn recent_count(&self) -> u32 {
-        self.recent.iter().filter(|uid| self.number_of(*uid).is_some()).count() as u32
+        self.recent.ranges().map(|range| self.slots_within(&range).len() as u32).sum()
     }
 
     pub(super) fn add_recent(&mut self, uids: std::ops::Range<Uid>) {
@@ -284,13 +284,14 @@ impl View {
 
     /// Those of `uids` that exist here.
     pub fn uids_within(&self, uids: &UidSet) -> UidSet {
+        uids.ranges().flat_map(|range| self.slots_within(&range).iter().map(|slot| slot.uid)).collect()
+    }
+
+    fn slots_within(&self, uids: &std::ops::RangeInclusive<Uid>) -> &[Slot] {
         let slots = &self.told.slots;
-        let chosen = uids.ranges().flat_map(|r| {
-            let from = slots.partition_point(|slot| slot.uid < *r.start());
-            let to = slots.partition_point(|slot| slot.uid <= *r.end());
-            slots[from..to].iter().map(|slot| slot.uid)
-        });
-        chosen.collect()
+        let from = slots.partition_point(|slot| slot.uid < *uids.start());
+        let to = slots.partition_point(|slot| slot.uid <= *uids.end());
+        &slots[from..to]
     }
 
     /// What `*` means in a UID set.

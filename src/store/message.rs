@@ -31,13 +31,22 @@ sql! {
     ROWS = in_ranges!(
         "SELECT g.uid, g.email, g.thread, g.blob, g.internal_at, g.saved_at, g.size, g.prefix",
         "*", "ORDER BY m.uid LIMIT $4", "ORDER BY g.uid LIMIT $4");
-    /// NULL where a column was not asked for, so that it does not travel.
+    /// NULL where a column was not asked for, so that it does not travel. Ends after about 2 MiB, with one row at least.
     ROWS_CONTENT = in_ranges!("
-        SELECT g.uid, g.email, g.thread, g.blob, g.internal_at, g.saved_at, g.size, g.prefix,
-            CASE WHEN $5 THEN CASE WHEN $9 THEN COALESCE(c.envelope_utf8, c.envelope) ELSE c.envelope END END,
-            CASE WHEN $6 THEN c.body END, CASE WHEN $7 THEN c.bodystructure END, CASE WHEN $8 THEN c.parts END
-        FROM (SELECT g.*", "*", "ORDER BY m.uid LIMIT $4", "ORDER BY g.uid LIMIT $4) g
-        LEFT JOIN content c ON c.blob = g.blob ORDER BY g.uid");
+        WITH pick AS (
+            SELECT g.uid, g.email, g.thread, g.blob, g.internal_at, g.saved_at, g.size, g.prefix,
+                CASE WHEN $5 THEN CASE WHEN $9 THEN COALESCE(c.envelope_utf8, c.envelope) ELSE c.envelope END END AS envelope,
+                CASE WHEN $6 THEN c.body END AS body, CASE WHEN $7 THEN c.bodystructure END AS bodystructure,
+                CASE WHEN $8 THEN c.parts END AS parts
+            FROM (SELECT g.*", "*", "ORDER BY m.uid LIMIT $4", "ORDER BY g.uid LIMIT $4) g
+            LEFT JOIN content c ON c.blob = g.blob
+        ), measured AS (
+            SELECT *, sum(COALESCE(octet_length(envelope), 0) + COALESCE(octet_length(body), 0)
+                + COALESCE(octet_length(bodystructure), 0) + COALESCE(octet_length(parts), 0))
+                OVER (ORDER BY uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM pick
+        )
+        SELECT uid, email, thread, blob, internal_at, saved_at, size, prefix, envelope, body, bodystructure, parts
+        FROM measured WHERE before IS NULL OR before < 2097152 ORDER BY uid");
     MAILBOX_LOCK = "
         SELECT id, account, uidvalidity, uidnext, modseq FROM mailbox
         WHERE id = ANY($1) AND removed_at IS NULL AND selectable ORDER BY id FOR UPDATE";
@@ -205,7 +214,7 @@ impl Store {
         Ok(entries)
     }
 
-    /// The first `limit` messages of `uids`, ascending, with the columns asked for.
+    /// The first `limit` messages of `uids` or fewer, ascending, with the columns asked for; none: there are no more.
     pub async fn message_rows(
         &self,
         mailbox: MailboxId,

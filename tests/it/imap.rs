@@ -203,3 +203,127 @@ async fn endless_lines_and_slow_strangers_cost_little() {
     shutdown.cancel();
     play(&mut client, "S: * BYE Shutting down, try again soon\nS: <closed>").await;
 }
+
+/// Faults end a session when they come in a row; a long life with a fault now and then does not.
+#[tokio::test]
+async fn faults_count_in_a_row_and_all_of_them_before_sign_in() {
+    let house = house().await;
+    let mut client = selected(&house, "INBOX").await;
+    for _ in 0..3 {
+        for _ in 0..19 {
+            play(&mut client, "C: a XYZZY\nS: a BAD <any>").await;
+        }
+        play(&mut client, "C: b NOOP\nS: b OK <any>").await;
+    }
+    for _ in 0..20 {
+        play(&mut client, "C: a XYZZY\nS: a BAD <any>").await;
+    }
+    play(&mut client, "S: * BYE Too many errors\nS: <closed>").await;
+    let mut stranger = connect(&house).await;
+    play(&mut stranger, "S: * OK <any>").await;
+    for _ in 0..19 {
+        play(&mut stranger, "C: a XYZZY\nS: a BAD <any>\nC: b NOOP\nS: b OK <any>").await;
+    }
+    play(&mut stranger, "C: a XYZZY\nS: a BAD <any>\nS: * BYE Too many errors\nS: <closed>").await;
+}
+
+/// Talking does not prolong a stranger's stay, and a member's stay is not bounded by it.
+#[tokio::test]
+async fn a_stranger_that_keeps_talking_is_shown_out() {
+    let house = house().await;
+    let quick = Options { stranger: std::time::Duration::from_millis(300), ..options() };
+    let (mut member, _) = open(&house, quick.clone(), true).await;
+    play(&mut member, "S: * OK <any>\nC: l LOGIN ann \"correct horse\"\nS: l OK <any>").await;
+    let (mut client, _) = open(&house, quick, true).await;
+    play(&mut client, "S: * OK <any>").await;
+    let mut last = String::new();
+    for _ in 0..100_000 {
+        if client.write_all(b"a NOOP\r\n").await.is_err() {
+            break;
+        }
+        last = transcript::read_line(&mut client).await;
+        if last.starts_with("* BYE") {
+            break;
+        }
+    }
+    assert_eq!(last, "* BYE Waited too long");
+    play(&mut member, "C: n NOOP\nS: n OK <any>").await;
+}
+
+/// What another session expunged: by UID it is passed over, by number the client learns why it is missing.
+#[tokio::test]
+async fn a_uid_that_is_gone_is_passed_over() {
+    let house = house().await;
+    let (mut one, mut two) = (selected(&house, "INBOX").await, selected(&house, "INBOX").await);
+    for n in 1..=2 {
+        let text = format!("C: p APPEND INBOX {{4+}}\nC: a: {n}\nS: * {n} EXISTS\nS: * <any> RECENT\nS: p OK <any>");
+        play(&mut one, &text).await;
+    }
+    play(&mut two, "C: a NOOP\nS: * 2 EXISTS\nS: * 0 RECENT\nS: a OK <any>").await;
+    play(
+        &mut one,
+        "C: b STORE 1 +FLAGS.SILENT (\\Deleted)\nS: b OK <any>\nC: c EXPUNGE\nS: * 1 EXPUNGE\nS: c OK <any>",
+    )
+    .await;
+    play(&mut two, "C: d FETCH 1:2 (RFC822.SIZE)\nS: * 2 FETCH (RFC822.SIZE 4)\nS: d NO [EXPUNGEISSUED] <any>").await;
+    play(
+        &mut two,
+        "C: e UID FETCH 1:2 (RFC822.SIZE)\nS: * 2 FETCH (UID 2 RFC822.SIZE 4)\nS: * 1 EXPUNGE\nS: e OK FETCH completed",
+    )
+    .await;
+}
+
+/// A mailbox that was emptied because it has children, and made anew, is watched like any other.
+#[tokio::test]
+async fn a_mailbox_made_anew_wakes_who_idles_on_it() {
+    let house = house().await;
+    let watchers = house.services.watchers.clone();
+    tokio::spawn(async move { watchers.run().await });
+    let mut other = connect(&house).await;
+    play(&mut other, "S: * OK <any>\nC: l LOGIN ann \"correct horse\"\nS: l OK <any>").await;
+    play(&mut other, "C: a CREATE top/below\nS: a OK <any>").await;
+    let mut old = selected(&house, "top").await;
+    play(&mut old, "C: i IDLE\nS: + idling").await;
+    play(&mut other, "C: b DELETE top\nS: b OK <any>\nC: c APPEND top {4}\nS: c NO [TRYCREATE] <any>").await;
+    play(&mut other, "C: d CREATE top\nS: d OK <any>").await;
+    let mut idle = selected(&house, "top").await;
+    play(&mut idle, "C: i IDLE\nS: + idling").await;
+    for n in 1..=3 {
+        play(&mut other, "C: e APPEND top {4+}\nC: a: b\nS: e OK <any>").await;
+        play(&mut idle, &format!("S: * {n} EXISTS\nS: * <any> RECENT")).await;
+    }
+}
+
+/// What another session did to a message is told also to one that asked for silence about its own (RFC 9051 §6.4.6),
+/// with its mod-sequence to clients that know of them.
+#[tokio::test]
+async fn silence_hides_only_what_the_client_did_itself() {
+    let house = house().await;
+    let (mut one, mut two) = (selected(&house, "INBOX").await, selected(&house, "INBOX").await);
+    play(&mut one, "C: a APPEND INBOX {4+}\nC: a: b\nS: * 1 EXISTS\nS: * 1 RECENT\nS: a OK <any>").await;
+    play(&mut two, "C: b ENABLE CONDSTORE\nS: * ENABLED CONDSTORE\nS: * OK [HIGHESTMODSEQ 1] Ok\nS: * 1 EXISTS\nS: * 0 RECENT\nS: b OK <any>")
+        .await;
+    play(&mut two, "C: c STORE 1 +FLAGS.SILENT (\\Flagged)\nS: * 1 FETCH (UID 1 MODSEQ (3))\nS: c OK <any>").await;
+    play(&mut one, "C: d STORE 1 +FLAGS.SILENT (\\Answered)\nS: * 1 FETCH (UID 1 FLAGS (\\Answered \\Flagged \\Recent))\nS: d OK <any>")
+        .await;
+    play(&mut two, "C: e NOOP\nS: * 1 FETCH (UID 1 FLAGS (\\Answered \\Flagged) MODSEQ (4))\nS: e OK <any>").await;
+    play(
+        &mut two,
+        "C: f STORE 1 (UNCHANGEDSINCE 3) -FLAGS.SILENT (\\Flagged)\nS: f OK [MODIFIED 1] <any>\nC: g STORE 1 (UNCHANGEDSINCE 4) -FLAGS.SILENT (\\Flagged)\nS: * 1 FETCH (UID 1 MODSEQ (5))\nS: g OK STORE completed",
+    )
+    .await;
+}
+
+/// Commands that come in one packet are answered in order, and a literal that nobody waits for belongs to its own.
+#[tokio::test]
+async fn commands_in_one_packet_are_answered_in_order() {
+    let house = house().await;
+    let mut client = selected(&house, "INBOX").await;
+    client
+        .write_all(b"a APPEND INBOX {4+}\r\na: b\r\nb APPEND nowhere {6+}\r\na NOOP\r\nc FETCH 1 RFC822.SIZE\r\nd IDLE\r\nDONE\r\ne SEARCH HEADER {1+}\r\na {1}\r\n")
+        .await
+        .unwrap();
+    play(&mut client, "S: * 1 EXISTS\nS: * 1 RECENT\nS: a OK <any>\nS: b NO [TRYCREATE] <any>").await;
+    play(&mut client, "S: * 1 FETCH (RFC822.SIZE 4)\nS: c OK <any>\nS: + idling\nS: d OK <any>\nS: + Ready").await;
+    play(&mut client, "C: b\nS: * SEARCH 1\nS: e OK <any>").await;
+}

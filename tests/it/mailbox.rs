@@ -258,3 +258,20 @@ async fn a_long_fetch_comes_in_batches_and_misses_nothing() {
         assert_eq!(found, (0..count).map(|n| 2 * n + 1).collect::<Vec<_>>());
     }
 }
+
+/// A subtree that would not fit below its new name stays where it is: a path that can't be read would take LIST from
+/// the whole account.
+#[tokio::test]
+async fn a_rename_never_makes_a_path_that_is_too_long_or_too_deep() {
+    let (house, who) = ann().await;
+    let boxes = &house.services.mailboxes;
+    let deep = vec!["d"; 31].join("/");
+    boxes.create(&who, &path(&format!("a/{deep}")), None).await.unwrap();
+    boxes.rename(&who, &path("a"), &path("b")).await.unwrap();
+    assert!(matches!(boxes.rename(&who, &path("b"), &path("c/b")).await, Err(Refusal::Invalid(_))));
+    let long = ["l".repeat(250), "m".repeat(250), "n".repeat(250)].join("/");
+    boxes.create(&who, &path(&format!("x/{long}")), None).await.unwrap();
+    assert!(matches!(boxes.rename(&who, &path("x"), &path(&"y".repeat(255))).await, Err(Refusal::Invalid(_))));
+    boxes.rename(&who, &path("x"), &path(&"y".repeat(200))).await.unwrap();
+    assert_eq!(names(&house, &who).await.len(), 6 + 32 + 4);
+}

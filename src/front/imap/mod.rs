@@ -18,7 +18,7 @@ pub struct Options {
     pub hostname: String,
     /// For STARTTLS; `None`: not offered.
     pub tls: Option<ServerTls>,
-    /// Before sign-in.
+    /// From the greeting to sign-in, whatever is said.
     pub stranger: Duration,
     /// Between commands (RFC 9051 §5.4: at least 30 min).
     pub idle: Duration,

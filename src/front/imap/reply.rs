@@ -93,7 +93,6 @@ pub(super) fn refusal(refusal: Refusal) -> Done {
 pub(super) fn fault(fault: Fault) -> Done {
     match fault {
         Fault::Syntax(why) => Done::bad(why),
-        Fault::Charset => Done::no(Code::BadCharset, "Charset not known"),
         Fault::Use => Done::no(Code::UseAttr, "A mailbox has one use, and not that one"),
     }
 }

@@ -22,7 +22,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// BAD answers after which a client is shown the door.
+/// BAD answers after which a client is shown the door: in a row, or all before sign-in.
 const ERRORS: u32 = 20;
 /// Octets of all literals of one command that are no messages; fewer before sign-in.
 const ARGUMENTS: u64 = 64 << 10;
@@ -73,8 +73,10 @@ enum Read {
 impl Session {
     pub(super) fn new(accepted: Accepted, options: Arc<Options>, services: Services) -> Self {
         let Accepted { stream, peer, shutdown, .. } = accepted;
+        let mut io = Io::new(stream, shutdown);
+        io.deadline = Some(tokio::time::Instant::now() + options.stranger);
         Self {
-            io: Io::new(stream, shutdown),
+            io,
             options,
             services,
             peer,
@@ -116,7 +118,11 @@ impl Session {
     /// Writes a tagged answer; `Some`: the conversation is over, with these words.
     fn answer(&mut self, tag: &str, done: Done) -> Option<&'static str> {
         response::status_response(&mut self.io.out, tag, done.condition, done.code.as_ref(), &done.text);
-        self.errors += u32::from(done.condition == Condition::Bad);
+        match done.condition {
+            Condition::Bad => self.errors += 1,
+            Condition::Ok if self.who().is_some() => self.errors = 0,
+            _ => {}
+        }
         if self.errors >= ERRORS { Some("Too many errors") } else { done.end }
     }
 
@@ -203,7 +209,7 @@ impl Session {
         let octets = self.io.octets(range);
         match (source.holes.last_mut(), messages.last_mut()) {
             (Some(Hole::Octets(hole)), _) => hole.extend_from_slice(octets),
-            (Some(Hole::Message), Some(spool)) => spool.push(octets).await?,
+            (Some(Hole::Message { .. }), Some(spool)) => spool.push(octets).await?,
             _ => {}
         }
         Ok(())
@@ -217,7 +223,7 @@ impl Session {
         messages: &mut Vec<Spool>,
         room: &mut u64,
     ) -> Result<(), Done> {
-        match command::place(source) {
+        match command::place(source).map_err(fault)? {
             Place::Message { mailbox } => {
                 let who = self.who().cloned().ok_or(Done::bad("Sign in first"))?;
                 let path = self.path(&mailbox)?;
@@ -227,7 +233,7 @@ impl Session {
                 let target = self.services.messages.append_target(&who, &path, held + literal.size).await;
                 target.map_err(|why| cmd::try_create(refusal(why)))?;
                 messages.push(spool);
-                source.holes.push(Hole::Message);
+                source.holes.push(Hole::Message { binary: literal.binary });
             }
             Place::Argument => {
                 if literal.binary {
@@ -244,6 +250,18 @@ impl Session {
     /// How long the client may be silent between commands.
     pub(super) fn patience(&self) -> Duration {
         if self.who().is_some() { self.options.idle } else { self.options.stranger }
+    }
+
+    /// The client knows of mod-sequences from now on; the mailbox that it has selected tells its highest
+    /// (RFC 7162 §3.1).
+    pub(super) fn aware_of_modseqs(&mut self) {
+        if std::mem::replace(&mut self.enabled.condstore, true) {
+            return;
+        }
+        if let State::Mailbox { view, .. } = &self.state {
+            let code = Code::HighestModSeq(view.highest_modseq());
+            response::status_response(&mut self.io.out, "*", Condition::Ok, Some(&code), "Ok");
+        }
     }
 
     /// Who signed in.

@@ -198,6 +198,8 @@ pub struct ListLine<'a> {
     pub name: &'a str,
     /// `("CHILDINFO" ("SUBSCRIBED"))`, the selection options that mailboxes below meet (RFC 5258 §4).
     pub child_info: &'a [&'static str],
+    /// `("OLDNAME" ("…"))`, the name as the client wrote it or knew it (RFC 9051 §6.3.9.7).
+    pub old_name: Option<&'a str>,
 }
 
 pub fn list(out: &mut Vec<u8>, response: &str, line: &ListLine<'_>, form: Form) {
@@ -205,6 +207,11 @@ pub fn list(out: &mut Vec<u8>, response: &str, line: &ListLine<'_>, form: Form) 
     mailbox(out, line.name, form);
     if !line.child_info.is_empty() {
         put(out, format_args!(" (\"CHILDINFO\" (\"{}\"))", line.child_info.join("\" \"")));
+    }
+    if let Some(old) = line.old_name {
+        out.extend_from_slice(b" (\"OLDNAME\" (");
+        mailbox(out, old, form);
+        out.extend_from_slice(b"))");
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -311,7 +318,8 @@ mod tests {
 
     #[test]
     fn list_and_status_lines() {
-        let line = ListLine { attributes: vec!["\\HasChildren"], name: "a b", child_info: &["SUBSCRIBED"] };
+        let line =
+            ListLine { attributes: vec!["\\HasChildren"], name: "a b", child_info: &["SUBSCRIBED"], old_name: None };
         let wanted = "* LIST (\\HasChildren) \"/\" \"a b\" (\"CHILDINFO\" (\"SUBSCRIBED\"))\r\n";
         assert_eq!(written(|o| list(o, "LIST", &line, Form::Ascii)), wanted);
         let items = [(StatusItem::Messages, 3), (StatusItem::Size, 9)];

@@ -19,8 +19,10 @@ pub(super) async fn append(
     let who = session.member()?;
     let path = session.path(mailbox)?;
     // A literal of BODY[] could not carry it back to a client (RFC 9051 §4.3).
-    if messages.iter().any(|message| memchr::memchr(0, message.bytes()).is_some()) {
-        return Ok(Done::no(Code::Cannot, "A NUL can't stand in a message"));
+    let with_nul = |message: &Spool| memchr::memchr(0, message.bytes()).is_some();
+    if let Some((item, _)) = items.iter().zip(&messages).find(|(_, message)| with_nul(message)) {
+        let code = if item.binary { Code::UnknownCte } else { Code::Cannot };
+        return Ok(Done::no(code, "A NUL can't stand in a message"));
     }
     if messages.iter().any(Spool::is_empty) {
         return Ok(Done::no(Code::Cannot, "A message has one octet at least"));

@@ -80,6 +80,7 @@ fn privacy() -> Done {
 fn welcome(session: &mut Session, who: Identity) -> Done {
     tracing::debug!(account.id = who.account().0, "signed in over IMAP");
     session.state = State::Member(who);
+    session.io.deadline = None;
     Done::with(Code::Capability(capabilities(session)), "Welcome")
 }
 

@@ -9,18 +9,21 @@ use crate::model::ids::ModSeq;
 use crate::model::uidset::UidSet;
 use crate::service::message::{Row, Want};
 use crate::service::snapshot::{Entry, Take, Update, View};
-use crate::wire::imap::command::FetchItem;
+use crate::wire::imap::command::{By, FetchItem};
 use crate::wire::imap::response::{Code, date_time, flags, number, put};
 
 /// What a client wants to know, and of which messages.
 pub(super) struct Asked {
+    pub by: By,
     pub uids: UidSet,
     pub items: Vec<FetchItem>,
     pub changed_since: Option<ModSeq>,
 }
 
 pub(super) async fn fetch(session: &mut Session, take: Take, mut asked: Asked) -> Result<Done, Stop> {
-    session.enabled.condstore |= asked.items.contains(&FetchItem::ModSeq);
+    if asked.items.contains(&FetchItem::ModSeq) {
+        session.aware_of_modseqs();
+    }
     if let Some(since) = asked.changed_since {
         let view = session.view()?;
         let newer = |uid: &u32| view.number_of(*uid).and_then(|n| view.entry(n)).is_some_and(|e| e.modseq > since);
@@ -33,7 +36,8 @@ pub(super) async fn fetch(session: &mut Session, take: Take, mut asked: Asked) -
     let (missing, unknown_encoding) = from_rows(session, &asked, &seen).await?;
     Ok(if unknown_encoding {
         Done::no(Code::UnknownCte, "Some parts have a transfer encoding that is not known")
-    } else if missing {
+    } else if missing && asked.by == By::Number {
+        // A UID that is no more is passed over (RFC 9051 §6.4.9), a number still means a message.
         Done::no(Code::ExpungeIssued, "Some messages were expunged")
     } else {
         Done::ok("FETCH completed")
@@ -124,14 +128,14 @@ impl<'a> Context<'a> {
     }
 }
 
-fn wants(items: &[FetchItem]) -> Want {
+fn wants(items: &[FetchItem], utf8: bool) -> Want {
     let has = |wanted: &FetchItem| items.contains(wanted);
     Want {
         envelope: has(&FetchItem::Envelope),
         body: has(&FetchItem::Body),
         bodystructure: has(&FetchItem::BodyStructure),
         parts: parts_wanted(items),
-        utf8: false,
+        utf8,
     }
 }
 
@@ -147,7 +151,7 @@ async fn from_rows(session: &mut Session, asked: &Asked, seen: &UidSet) -> Resul
         with_flags.extend(told(FetchItem::ModSeq));
     }
     with_flags.extend_from_slice(&asked.items);
-    let mut fetching = services.messages.fetch(&view, &asked.uids, wants(&asked.items));
+    let mut fetching = services.messages.fetch(&view, &asked.uids, wants(&asked.items, session.enabled.rev2));
     let (mut found, mut unknown_encoding) = (0, false);
     let mut batch = fetching.next().await?;
     while let Some(rows) = batch {
@@ -156,7 +160,12 @@ async fn from_rows(session: &mut Session, asked: &Asked, seen: &UidSet) -> Resul
             found += 1;
             let items = if seen.contains(row.uid) { &with_flags } else { &asked.items };
             let mut body = Body { services: &services, io: &mut session.io, limit, row, map: None };
-            unknown_encoding |= one(&context, &mut body, items, n, &entry).await?;
+            if one(&context, &mut body, items, n, &entry).await? {
+                unknown_encoding = true;
+                if seen.contains(row.uid) {
+                    session.tell_flags(row.uid);
+                }
+            }
         }
         // The next rows are read while these are written.
         let (next, sent) = if session.io.is_full() {

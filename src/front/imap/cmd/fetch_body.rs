@@ -93,8 +93,7 @@ impl Body<'_> {
         };
         if let SectionText::Fields { names, not } = &asked.text {
             let (_budget, header) = self.whole(range).await?;
-            let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
-            let fields = section::header_fields(&header, &names, *not);
+            let fields = chosen_fields(header, names.clone(), *not).await?;
             let part = cut(0..fields.len() as u64, partial);
             return self.literal(&fields[part.start as usize..part.end as usize], false).await;
         }
@@ -188,6 +187,19 @@ impl Body<'_> {
         put(&mut self.io.out, format_args!("] {size}"));
         Ok(())
     }
+}
+
+/// The fields of a header; a long one is gone through where it holds up nobody.
+async fn chosen_fields(header: Bytes, names: Vec<Vec<u8>>, not: bool) -> Result<Vec<u8>, Stop> {
+    let long = header.len() as u64 > SMALL;
+    let choose = move || {
+        let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+        section::header_fields(&header, &names, not)
+    };
+    if !long {
+        return Ok(choose());
+    }
+    tokio::task::spawn_blocking(choose).await.map_err(|error| Refusal::Internal(error.into()).into())
 }
 
 /// Half of a literal is out: nothing sensible can follow on this connection.

@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Octets of all patterns of a command: what a match costs grows with them.
 const PATTERNS: usize = 1000;
+/// Names tried in a row before other sessions get their turn.
+const TURN: usize = 50;
 
 /// A name that LIST may tell: of a mailbox, or one that is only subscribed to or above such a one.
 #[derive(Debug, Default)]
@@ -72,6 +74,9 @@ fn fits(name: &str, pattern: &str) -> bool {
                 _ => {}
             }
         }
+        if !next.contains(&true) {
+            return false;
+        }
         reached = next;
         spread(&pattern, &mut reached);
     }
@@ -87,9 +92,9 @@ fn spread(pattern: &[char], reached: &mut [bool]) {
     }
 }
 
-/// Reference and pattern put together, INBOX in one spelling; `None`: it can match nothing.
+/// Reference and pattern put together, in the spelling of names (NFC, INBOX); `None`: it can match nothing.
 fn canonical(session: &Session, reference: &[u8], pattern: &[u8]) -> Option<String> {
-    let whole = session.name(&[reference, pattern].concat())?;
+    let whole = crate::model::mailbox::normal(&session.name(&[reference, pattern].concat())?);
     let (first, rest) = whole.split_once('/').map_or((whole.as_str(), None), |(first, rest)| (first, Some(rest)));
     if !first.eq_ignore_ascii_case("inbox") {
         return Some(whole);
@@ -113,7 +118,13 @@ pub(super) async fn list(session: &mut Session, list: &List) -> Result<Done, Sto
         true => HashMap::new(),
         false => session.services.mailboxes.status_all(&session.member()?).await?.into_iter().collect(),
     };
-    for ((_, name), entry) in &names {
+    if list.return_.status.contains(&StatusItem::HighestModSeq) {
+        session.aware_of_modseqs();
+    }
+    for (n, ((_, name), entry)) in names.iter().enumerate() {
+        if n % TURN == TURN - 1 {
+            tokio::task::yield_now().await;
+        }
         if !patterns.iter().any(|pattern| fits(name, pattern)) {
             continue;
         }
@@ -163,7 +174,7 @@ fn write_line(session: &mut Session, name: &str, entry: &Name, below: &[&'static
         attributes.push("\\Subscribed");
     }
     attributes.extend(entry.special_use().map(SpecialUse::attribute));
-    let line = ListLine { attributes, name, child_info: below };
+    let line = ListLine { attributes, name, child_info: below, old_name: None };
     let form = session.form();
     response::list(&mut session.io.out, "LIST", &line, form);
 }
@@ -177,8 +188,9 @@ fn write_status(
 ) {
     let Some(info) = entry.info.as_ref().filter(|info| info.selectable) else { return };
     let Some(status) = statuses.get(&info.id).filter(|_| !items.is_empty()) else { return };
+    let status = MailboxStatus { recent: status.recent + own_recent(session, &info.path), ..*status };
     let form = session.form();
-    response::status(&mut session.io.out, name, &values(status, items), form);
+    response::status(&mut session.io.out, name, &values(&status, items), form);
 }
 
 /// LSUB: subscribed names; with `%` also a name that only has such below, as `\Noselect` (RFC 3501 §6.3.9).
@@ -192,7 +204,10 @@ pub(super) async fn lsub(session: &mut Session, reference: &[u8], pattern: &[u8]
         select: crate::wire::imap::command::ListSelect { subscribed: true, ..Default::default() },
         ..List::default()
     };
-    for ((_, name), entry) in &names {
+    for (n, ((_, name), entry)) in names.iter().enumerate() {
+        if n % TURN == TURN - 1 {
+            tokio::task::yield_now().await;
+        }
         if !fits(name, &pattern) {
             continue;
         }
@@ -204,7 +219,7 @@ pub(super) async fn lsub(session: &mut Session, reference: &[u8], pattern: &[u8]
             continue;
         };
         let form = session.form();
-        response::list(&mut session.io.out, "LSUB", &ListLine { attributes, name, child_info: &[] }, form);
+        response::list(&mut session.io.out, "LSUB", &ListLine { attributes, name, ..ListLine::default() }, form);
     }
     Ok(Done::ok("LSUB completed"))
 }
@@ -212,11 +227,20 @@ pub(super) async fn lsub(session: &mut Session, reference: &[u8], pattern: &[u8]
 pub(super) async fn status(session: &mut Session, mailbox: &[u8], items: &[StatusItem]) -> Result<Done, Stop> {
     let who = session.member()?;
     let path: MailboxPath = session.path(mailbox)?;
-    session.enabled.condstore |= items.contains(&StatusItem::HighestModSeq);
-    let status = session.services.mailboxes.status(&who, &path).await?;
+    if items.contains(&StatusItem::HighestModSeq) {
+        session.aware_of_modseqs();
+    }
+    let mut status = session.services.mailboxes.status(&who, &path).await?;
+    status.recent += own_recent(session, &path);
     let form = session.form();
     response::status(&mut session.io.out, &path.to_string(), &values(&status, items), form);
     Ok(Done::ok("STATUS completed"))
+}
+
+/// What this session claimed of a mailbox that it has selected; the store counts what nobody has.
+fn own_recent(session: &Session, path: &MailboxPath) -> u64 {
+    let view = session.view().ok().filter(|view| view.path() == path && !view.read_only());
+    view.map_or(0, |view| u64::from(view.recent_count()))
 }
 
 fn values(status: &MailboxStatus, items: &[StatusItem]) -> Vec<(StatusItem, u64)> {

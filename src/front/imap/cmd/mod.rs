@@ -105,7 +105,8 @@ async fn dispatch(
         Verb::Expunge(set) => store::expunge(session, set.as_ref()).await,
         Verb::Search { by, search } => search::search(session, tag, by, search).await,
         Verb::Fetch { by, set, items, changed_since } => {
-            fetch::fetch(session, take, fetch::Asked { uids: session.resolve(by, &set)?, items, changed_since }).await
+            fetch::fetch(session, take, fetch::Asked { by, uids: session.resolve(by, &set)?, items, changed_since })
+                .await
         }
         Verb::Store { by, set, store } => store::store(session, take, by, &set, &store).await,
         Verb::Copy { by, set, mailbox } => transfer::copy(session, by, &set, &mailbox).await,
@@ -171,18 +172,15 @@ fn id(session: &mut Session) -> Result<Done, Stop> {
 
 /// ENABLE (RFC 9051 §6.3.1); names that are not known are passed over.
 fn enable(session: &mut Session, names: &[String]) -> Result<Done, Stop> {
-    let mut enabled = String::new();
-    for name in names {
-        let switch = match name.as_str() {
-            "CONDSTORE" => &mut session.enabled.condstore,
-            "IMAP4REV2" => &mut session.enabled.rev2,
-            _ => continue,
-        };
-        if !std::mem::replace(switch, true) {
-            enabled.push_str(if name == "CONDSTORE" { " CONDSTORE" } else { " IMAP4rev2" });
-        }
-    }
+    let asked = |name: &str| names.iter().any(|asked| asked == name);
+    let condstore = asked("CONDSTORE") && !session.enabled.condstore;
+    let rev2 = asked("IMAP4REV2") && !std::mem::replace(&mut session.enabled.rev2, true);
+    let told = [(condstore, " CONDSTORE"), (rev2, " IMAP4rev2")];
+    let enabled: String = told.into_iter().filter(|(now, _)| *now).map(|(_, name)| name).collect();
     session.io.out.extend_from_slice(format!("* ENABLED{enabled}\r\n").as_bytes());
+    if condstore {
+        session.aware_of_modseqs();
+    }
     Ok(Done::ok("ENABLE completed"))
 }
 

@@ -6,23 +6,24 @@ use crate::model::ids::ModSeq;
 use crate::model::uidset::UidSet;
 use crate::service::snapshot::View;
 use crate::wire::imap::command::{By, Search, SearchReturn};
-use crate::wire::imap::response::{Form, put, string};
+use crate::wire::imap::response::{Code, Form, put, string};
 
 pub(super) async fn search(session: &mut Session, tag: &str, by: By, search: Search) -> Result<Done, Stop> {
     let asks_modseq = search.key.asks_modseq();
-    session.enabled.condstore |= asks_modseq;
+    if asks_modseq {
+        session.aware_of_modseqs();
+    }
     let save = search.return_.is_some_and(|r| r.save);
     let State::Mailbox { view, saved, .. } = &mut session.state else { return Ok(Done::bad("No mailbox")) };
-    let found = match session.services.searches.search(view, &search.key, saved).await {
-        Ok(found) => found,
-        Err(why) => {
-            // A search that fails leaves nothing behind (RFC 5182 §2.1).
-            if save {
-                *saved = UidSet::default();
-            }
-            return Err(why.into());
-        }
+    let found = match search.charset_known {
+        true => session.services.searches.search(view, &search.key, saved).await.map_err(Stop::from),
+        false => Err(Done::no(Code::BadCharset, "Charset not known").into()),
     };
+    // A search that fails leaves nothing behind (RFC 5182 §2.1).
+    if found.is_err() && save {
+        *saved = UidSet::default();
+    }
+    let found = found?;
     let out = &mut session.io.out;
     match search.return_ {
         None if !session.enabled.rev2 => {

@@ -33,7 +33,9 @@ pub(super) async fn select(
     session.tell_keywords();
     put(&mut session.io.out, format_args!("* {exists} EXISTS\r\n"));
     if rev2 {
-        let line = ListLine { name: &path.to_string(), ..ListLine::default() };
+        let (name, given) = (path.to_string(), session.name(mailbox).unwrap_or_default());
+        let old_name = Some(given.as_str()).filter(|given| *given != name);
+        let line = ListLine { name: &name, old_name, ..ListLine::default() };
         let form = session.form();
         crate::wire::imap::response::list(&mut session.io.out, "LIST", &line, form);
     } else {

@@ -17,7 +17,9 @@ pub(super) async fn store(
     store: &Store,
 ) -> Result<Done, Stop> {
     let who = session.member()?;
-    session.enabled.condstore |= store.unchanged_since.is_some();
+    if store.unchanged_since.is_some() {
+        session.aware_of_modseqs();
+    }
     let uids = session.resolve(by, set)?;
     let before = session.view()?.clone();
     let stored = session

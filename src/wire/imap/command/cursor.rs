@@ -251,13 +251,13 @@ pub(super) fn is_atom(octet: u8) -> bool {
 }
 
 impl Cursor<'_> {
-    /// Passes a message that is kept outside.
-    pub(super) fn message(&mut self) -> Result<()> {
+    /// Passes a message that is kept outside; whether it was sent as binary.
+    pub(super) fn message(&mut self) -> Result<bool> {
         match self.source.holes.get(self.line) {
-            Some(Hole::Message) if self.is_at_hole() => {
+            Some(Hole::Message { binary }) if self.is_at_hole() => {
                 self.line += 1;
                 self.at = 0;
-                Ok(())
+                Ok(*binary)
             }
             _ => Err(Fault::Syntax("a message as a literal was expected")),
         }

@@ -231,7 +231,7 @@ pub(super) fn store(cursor: &mut Cursor<'_>, by: By) -> Result<Verb> {
         _ => FlagChange::Replace,
     };
     if change != FlagChange::Replace {
-        cursor.while_(|b| matches!(b, b'+' | b'-'));
+        cursor.take(if change == FlagChange::Add { b'+' } else { b'-' });
     }
     let silent = match cursor.name()?.as_str() {
         "FLAGS" => false,

@@ -28,8 +28,10 @@ pub struct Source {
 #[derive(Debug)]
 pub enum Hole {
     Octets(Vec<u8>),
-    /// A message's octets, kept outside; they never go through the grammar.
-    Message,
+    /// A message's octets, kept outside; they never go through the grammar. `binary`: sent as `~{n}`.
+    Message {
+        binary: bool,
+    },
 }
 
 /// What stands where a literal was announced.
@@ -47,8 +49,6 @@ pub enum Place {
 pub enum Fault {
     /// BAD.
     Syntax(&'static str),
-    /// NO [BADCHARSET].
-    Charset,
     /// NO [CANNOT]: a special use that this house does not know (RFC 6154 §3 has USEATTR).
     Use,
 }
@@ -161,6 +161,8 @@ pub enum Verb {
 pub struct AppendItem {
     pub flags: Flags,
     pub date: Option<DateTime<FixedOffset>>,
+    /// NUL may be in it (RFC 3516 §4.4).
+    pub binary: bool,
 }
 
 /// Where a command may be given.
@@ -255,15 +257,21 @@ pub fn tag_of(line: &[u8]) -> Option<String> {
 }
 
 /// What the literal announced at the end of `source` is.
-pub fn place(source: &Source) -> Place {
+///
+/// # Errors
+/// What is wrong with an APPEND before its message, so that nobody has to send it.
+pub fn place(source: &Source) -> Result<Place> {
     let mut cursor = Cursor::new(source);
-    let head = |cursor: &mut Cursor<'_>| {
-        tag(cursor)?;
-        if spec(cursor)?.name == "APPEND" { append(cursor) } else { Err(Fault::Syntax("no message")) }
-    };
-    match head(&mut cursor) {
-        Ok((Verb::Append { mailbox, .. }, true)) => Place::Message { mailbox },
-        _ => Place::Argument,
+    let name = tag(&mut cursor).and_then(|_| spec(&mut cursor)).map(|spec| spec.name);
+    if name != Ok("APPEND") {
+        return Ok(Place::Argument);
+    }
+    match append(&mut cursor) {
+        Ok((Verb::Append { mailbox, .. }, true)) => Ok(Place::Message { mailbox }),
+        Ok(_) => Err(Fault::Syntax("argument missing")),
+        // Where the text ends another literal belongs: the mailbox's name.
+        Err(_) if cursor.is_at_end() => Ok(Place::Argument),
+        Err(fault) => Err(fault),
     }
 }
 
@@ -381,7 +389,7 @@ fn append(cursor: &mut Cursor<'_>) -> Result<(Verb, bool)> {
         if cursor.is_at_end() {
             return Ok((Verb::Append { mailbox, messages }, true));
         }
-        cursor.message()?;
+        item.binary = cursor.message()?;
         messages.push(item);
         if cursor.is_at_end() {
             return Ok((Verb::Append { mailbox, messages }, false));
@@ -393,6 +401,9 @@ fn transfer(cursor: &mut Cursor<'_>) -> Result<(SequenceSet, Vec<u8>)> {
     cursor.space()?;
     Ok((cursor.set()?, mailbox(cursor)?))
 }
+
+/// Most keywords of a command.
+const KEYWORDS: usize = 100;
 
 /// `(\Seen $Forwarded)`. `\Recent` can't be set and is passed over; other names with a backslash are refused.
 fn flag_list(cursor: &mut Cursor<'_>) -> Result<Flags> {
@@ -412,7 +423,7 @@ fn flag(cursor: &mut Cursor<'_>, flags: &mut Flags) -> Result<()> {
         return Ok(());
     }
     flags.add_keyword(Keyword::parse(cursor.atom()?).ok_or(Fault::Syntax("a keyword has 1 to 100 octets"))?);
-    Ok(())
+    if flags.keywords.len() > KEYWORDS { Err(Fault::Syntax("too many keywords")) } else { Ok(()) }
 }
 
 #[cfg(test)]

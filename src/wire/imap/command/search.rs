@@ -11,6 +11,8 @@ use crate::model::sequence::SequenceSet;
 pub struct Search {
     /// `None`: the old SEARCH response.
     pub return_: Option<SearchReturn>,
+    /// Whether the texts are in a charset that is known; else `key` has them wrong.
+    pub charset_known: bool,
     pub key: Key,
 }
 
@@ -24,9 +26,14 @@ pub struct SearchReturn {
     pub save: bool,
 }
 
-/// How texts of this command are encoded.
-#[derive(Clone, Copy)]
-struct Charset(&'static encoding_rs::Encoding);
+/// Most keys of a search: each may be tried on every message.
+const KEYS: usize = 1000;
+
+/// How texts of this command are encoded, and how many keys it may still have.
+struct Reading {
+    charset: &'static encoding_rs::Encoding,
+    left: usize,
+}
 
 pub(super) fn search(cursor: &mut Cursor<'_>, by: By) -> Result<Verb> {
     cursor.space()?;
@@ -41,18 +48,22 @@ pub(super) fn search(cursor: &mut Cursor<'_>, by: By) -> Result<Verb> {
         return_ = Some(options);
         cursor.space()?;
     }
-    let mut charset = Charset(encoding_rs::UTF_8);
+    let mut reading = Reading { charset: encoding_rs::UTF_8, left: KEYS };
+    let mut charset_known = true;
     if cursor.word("CHARSET") {
         cursor.space()?;
         let label = cursor.astring()?;
-        charset = Charset(encoding_rs::Encoding::for_label(&label).ok_or(Fault::Charset)?);
+        let found = encoding_rs::Encoding::for_label_no_replacement(&label);
+        charset_known = found.is_some();
+        // One in which all octets mean something.
+        reading.charset = found.unwrap_or(encoding_rs::X_USER_DEFINED);
         cursor.space()?;
     }
-    let mut keys = vec![key(cursor, charset, DEPTH)?];
+    let mut keys = vec![key(cursor, &mut reading, DEPTH)?];
     while cursor.take(b' ') {
-        keys.push(key(cursor, charset, DEPTH)?);
+        keys.push(key(cursor, &mut reading, DEPTH)?);
     }
-    Ok(Verb::Search { by, search: Search { return_, key: all_of(keys) } })
+    Ok(Verb::Search { by, search: Search { return_, charset_known, key: all_of(keys) } })
 }
 
 fn return_option(cursor: &mut Cursor<'_>, options: &mut SearchReturn) -> Result<()> {
@@ -71,10 +82,11 @@ fn all_of(mut keys: Vec<Key>) -> Key {
     if keys.len() == 1 { keys.remove(0) } else { Key::And(keys) }
 }
 
-fn key(cursor: &mut Cursor<'_>, charset: Charset, depth: usize) -> Result<Key> {
+fn key(cursor: &mut Cursor<'_>, reading: &mut Reading, depth: usize) -> Result<Key> {
     let depth = depth.checked_sub(1).ok_or(Fault::Syntax("search nested too deep"))?;
+    reading.left = reading.left.checked_sub(1).ok_or(Fault::Syntax("too many search keys"))?;
     if cursor.peek() == Some(b'(') {
-        return Ok(all_of(cursor.list(false, |c| key(c, charset, depth))?));
+        return Ok(all_of(cursor.list(false, |c| key(c, reading, depth))?));
     }
     if cursor.at_set() {
         // The result of a search holds UIDs, whoever asks.
@@ -92,11 +104,11 @@ fn key(cursor: &mut Cursor<'_>, charset: Charset, depth: usize) -> Result<Key> {
     }
     cursor.space().map_err(|_| Fault::Syntax("search key not known, or its argument is missing"))?;
     Ok(match name.as_str() {
-        "NOT" => Key::Not(Box::new(key(cursor, charset, depth)?)),
+        "NOT" => Key::Not(Box::new(key(cursor, reading, depth)?)),
         "OR" => {
-            let first = key(cursor, charset, depth)?;
+            let first = key(cursor, reading, depth)?;
             cursor.space()?;
-            Key::Or(Box::new(first), Box::new(key(cursor, charset, depth)?))
+            Key::Or(Box::new(first), Box::new(key(cursor, reading, depth)?))
         }
         "UID" => Key::Uids(cursor.set()?),
         "KEYWORD" => Key::Keyword(keyword(cursor)?),
@@ -109,14 +121,14 @@ fn key(cursor: &mut Cursor<'_>, charset: Charset, depth: usize) -> Result<Key> {
         "SENTSINCE" => Key::Sent(When::Since, cursor.date()?),
         "LARGER" => Key::Larger(cursor.number()?),
         "SMALLER" => Key::Smaller(cursor.number()?),
-        "FROM" | "TO" | "CC" | "BCC" | "SUBJECT" => header(name.to_ascii_lowercase(), text(cursor, charset)?),
+        "FROM" | "TO" | "CC" | "BCC" | "SUBJECT" => header(name.to_ascii_lowercase(), text(cursor, reading)?),
         "HEADER" => {
             let field = String::from_utf8(cursor.astring()?).map_err(|_| Fault::Syntax("field names are ASCII"))?;
             cursor.space()?;
-            header(field, text(cursor, charset)?)
+            header(field, text(cursor, reading)?)
         }
-        "BODY" => Key::Body(text(cursor, charset)?),
-        "TEXT" => Key::Text(text(cursor, charset)?),
+        "BODY" => Key::Body(text(cursor, reading)?),
+        "TEXT" => Key::Text(text(cursor, reading)?),
         "MODSEQ" => modseq(cursor)?,
         _ => return Err(Fault::Syntax("search key not known")),
     })
@@ -154,9 +166,9 @@ fn keyword(cursor: &mut Cursor<'_>) -> Result<Keyword> {
     Keyword::parse(cursor.atom()?).ok_or(Fault::Syntax("that is no keyword"))
 }
 
-fn text(cursor: &mut Cursor<'_>, charset: Charset) -> Result<String> {
+fn text(cursor: &mut Cursor<'_>, reading: &Reading) -> Result<String> {
     let octets = cursor.astring()?;
-    let decoded = charset.0.decode_without_bom_handling_and_without_replacement(&octets);
+    let decoded = reading.charset.decode_without_bom_handling_and_without_replacement(&octets);
     decoded.map(std::borrow::Cow::into_owned).ok_or(Fault::Syntax("the text is not in its charset"))
 }
 

@@ -33,8 +33,13 @@ fn run(input: &[u8], cut: usize) -> Vec<String> {
                     } else {
                         out.push(format!("{:?}", place(&source)));
                         let hole = match place(&source) {
-                            Place::Message { .. } => Hole::Message,
-                            Place::Argument => Hole::Octets(Vec::new()),
+                            Ok(Place::Message { .. }) => Hole::Message { binary: false },
+                            Ok(Place::Argument) => Hole::Octets(Vec::new()),
+                            Err(_) => {
+                                source = Source::default();
+                                framer.refuse();
+                                continue;
+                            }
                         };
                         source.holes.push(hole);
                         framer.accept();
@@ -97,8 +102,12 @@ fn rfc_examples_of_search() {
         Key::Or(Box::new(Key::Numbers(numbers)), Box::new(Key::Uids(SequenceSet::Saved))),
     ]);
     assert_eq!(search.key, wanted);
-    assert_eq!(fault("SEARCH CHARSET X-NONE ALL"), Fault::Charset);
+    for (charset, known) in [("X-NONE", false), ("hz-gb-2312", false), ("utf-8", true), ("iso-8859-15", true)] {
+        let Verb::Search { search, .. } = verb(&format!("SEARCH CHARSET {charset} TEXT a")) else { panic!() };
+        assert_eq!(search.charset_known, known, "{charset}");
+    }
     assert!(matches!(fault(&format!("SEARCH {}ALL", "NOT ".repeat(100))), Fault::Syntax(_)));
+    assert!(matches!(fault(&format!("SEARCH ({}ALL)", "ALL ".repeat(1000))), Fault::Syntax("too many search keys")));
     assert!(matches!(fault("SEARCH"), Fault::Syntax(_)));
     let Verb::Search { search, .. } = verb("SEARCH MODSEQ \"/flags/\\\\draft\" all 620162338") else { panic!() };
     assert_eq!(search.key, Key::ModSeq(620_162_338));
@@ -111,6 +120,7 @@ fn store_list_and_create() {
     };
     assert_eq!((store.change, store.silent, store.unchanged_since), (FlagChange::Add, true, Some(5)));
     assert_eq!(store.flags.system, SystemFlags::DELETED);
+    assert!(matches!(fault("STORE 1 ++FLAGS (a)"), Fault::Syntax(_)));
     let Verb::Store { store, .. } = verb("STORE 1 FLAGS \\Seen \\Recent a") else { panic!() };
     assert_eq!((store.flags.system, store.flags.keywords.len()), (SystemFlags::SEEN, 1));
     let Verb::List(list) = verb("LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (\"a*\" %) RETURN (STATUS (MESSAGES SIZE))")
@@ -128,19 +138,28 @@ fn store_list_and_create() {
 #[test]
 fn a_message_is_told_from_a_name_by_its_place() {
     let mut source = source("a APPEND ");
-    assert_eq!(place(&source), Place::Argument);
+    assert_eq!(place(&source), Ok(Place::Argument));
     source.holes.push(Hole::Octets(b"Sent".to_vec()));
     source.lines.push(b" (\\Seen) \"17-Jul-1996 02:44:25 -0700\" ".to_vec());
-    assert_eq!(place(&source), Place::Message { mailbox: b"Sent".to_vec() });
-    source.holes.push(Hole::Message);
+    assert_eq!(place(&source), Ok(Place::Message { mailbox: b"Sent".to_vec() }));
+    source.holes.push(Hole::Message { binary: true });
     source.lines.push(Vec::new());
     let (command, spec) = decode(&source).unwrap();
     assert_eq!((spec.name, spec.needs), ("APPEND", Needs::Member));
     let Verb::Append { mailbox, messages } = command.verb else { panic!() };
     assert_eq!((mailbox, messages.len()), (b"Sent".to_vec(), 1));
-    assert_eq!(messages[0].date.unwrap().timestamp(), 837_596_665);
+    assert_eq!((messages[0].date.unwrap().timestamp(), messages[0].binary), (837_596_665, true));
     source.lines[2] = b" x".to_vec();
     assert!(decode(&source).is_err());
+    for wrong in ["(\\Foo) ", "\"yesterday\" ", "x "] {
+        assert!(place(&self::source(&format!("a APPEND Sent {wrong}"))).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn keywords_of_a_command_are_counted() {
+    let many: Vec<String> = (0..200).map(|n| format!("k{n}")).collect();
+    assert_eq!(fault(&format!("STORE 1 FLAGS ({})", many.join(" "))), Fault::Syntax("too many keywords"));
 }
 
 #[test]
