@@ -67,8 +67,10 @@ impl Hub {
         self.0.wake.notify_one();
     }
 
-    pub(super) fn stop(&self) {
+    /// Ends [`Hub::run`]. What was published and not told yet is told first: a verb ends right after its commit.
+    pub(super) async fn stop(&self, pool: &PgPool) {
         self.0.stopped.cancel();
+        self.send_gathered(pool).await;
     }
 
     /// Runs the notifier and the listener until the store is closed. A lost connection is made again; whoever listens
@@ -85,11 +87,15 @@ impl Hub {
         loop {
             self.0.wake.notified().await;
             tokio::time::sleep(GATHER).await;
-            let gathered = std::mem::take(&mut *self.0.outgoing.lock().unwrap_or_else(PoisonError::into_inner));
-            for payload in payloads(self.0.node, gathered) {
-                if let Err(error) = sqlx::query(NOTIFY).bind(&payload).execute(pool).await {
-                    tracing::debug!(%error, "a hint was not sent; the poll makes up for it");
-                }
+            self.send_gathered(pool).await;
+        }
+    }
+
+    async fn send_gathered(&self, pool: &PgPool) {
+        let gathered = std::mem::take(&mut *self.0.outgoing.lock().unwrap_or_else(PoisonError::into_inner));
+        for payload in payloads(self.0.node, gathered) {
+            if let Err(error) = sqlx::query(NOTIFY).bind(&payload).execute(pool).await {
+                tracing::debug!(%error, "a hint was not sent; the poll makes up for it");
             }
         }
     }
