@@ -262,7 +262,10 @@ impl Accounts {
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         tx.account_remove(account.id).await?;
-        tx.audit_add(&row(actor, "account.remove", Some(account.id), &address.to_string(), None, None), now).await?;
+        let (name, role) = (&account.name, Role::from_number(account.role).name());
+        let before = json!({ "name": name, "role": role, "quota": account.quota_bytes });
+        let address = address.to_string();
+        tx.audit_add(&row(actor, "account.remove", Some(account.id), &address, Some(before), None), now).await?;
         Ok(tx.commit().await?)
     }
 
@@ -354,11 +357,14 @@ impl Accounts {
     pub async fn alias_remove(&self, actor: &Actor, alias: &Address) -> Result<()> {
         let domain = self.domain(alias.domain()).await?.id;
         let now = self.base.clock.now();
+        let all = self.base.store.alias_list().await?;
+        let was = all.iter().find(|a| a.local == alias.key() && a.domain == alias.domain().as_str());
+        let before = was.map(|a| json!(a.targets.iter().chain(&a.account).collect::<Vec<_>>()));
         let mut tx = self.base.store.begin().await?;
         if !tx.address_remove(domain, &alias.key()).await? {
             return Err(Refusal::NotFound);
         }
-        tx.audit_add(&row(actor, "alias.remove", None, &alias.to_string(), None, None), now).await?;
+        tx.audit_add(&row(actor, "alias.remove", None, &alias.to_string(), before, None), now).await?;
         Ok(tx.commit().await?)
     }
 

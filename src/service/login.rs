@@ -215,6 +215,11 @@ impl Login {
         Ok(who)
     }
 
+    /// How many argon2 runs there were: tests see by it that known and unknown names cost the same.
+    pub fn argon2_runs(&self) -> u64 {
+        self.hasher.runs()
+    }
+
     /// Whether SCRAM-SHA-1 is offered.
     pub fn scram_sha1_enabled(&self) -> bool {
         self.base.settings.switch("login.scram_sha1")

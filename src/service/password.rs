@@ -64,7 +64,7 @@ impl Hasher {
         self.verify(password, Secret::new(self.nothing.to_string())).await.map(|_| ())
     }
 
-    /// How many argon2 runs there were: tests see by it that known and unknown names cost the same.
+    /// How many argon2 runs there were.
     pub fn runs(&self) -> u64 {
         self.runs.load(Ordering::Relaxed)
     }

@@ -3,6 +3,7 @@
 mod cli;
 mod crash;
 mod demo;
+mod doors;
 mod harness;
 mod imap;
 mod layering;
@@ -13,6 +14,7 @@ mod postgres;
 mod relay;
 mod roundtrip;
 mod service;
+mod sign_in;
 mod smtp;
 mod store;
 mod stress;
