@@ -48,7 +48,8 @@ impl Log {
             let line = line.split_once("sqlx::query")?.1;
             Some(line.split_once("summary=\"")?.1.split_once('"')?.0.to_owned())
         };
-        text.lines().filter_map(statement).collect()
+        // A new connection's own setting is nobody's cost.
+        text.lines().filter_map(statement).filter(|summary| !summary.contains("set_config")).collect()
     }
 }
 
