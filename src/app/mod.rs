@@ -1,25 +1,28 @@
 //! Puts the house together: configuration → store → services → doors, and takes it apart in the opposite order.
 
+mod doors;
+mod root;
 pub mod status;
 
-use crate::config::{Config, Database, ListenAddress};
-use crate::front::imap;
-use crate::front::smtp::{self, Kind};
+pub use doors::Listening;
+pub use root::service_user;
+
+use crate::config::{Config, Database};
 use crate::model::clock::Clock;
 use crate::net::client::ClientTls;
-use crate::net::listener::{Door, Gate, Limits, Listener, bind, bind_unix};
+use crate::net::listener::{Gate, Limits};
 use crate::net::tls::{ServerTls, Source};
 use crate::relay::{session::Times, worker};
 use crate::service::seal::Keys;
 use crate::service::{Options, Services};
 use crate::store::postgres::{self, PrivatePostgres, Role};
-use crate::store::{self, Store, migrate, parse_url, proof};
+use crate::store::{self, PgConnectOptions, Store, migrate, parse_url, proof};
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
+use doors::Doors;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// The database and the services on it, without doors.
@@ -37,16 +40,6 @@ pub struct House {
     postgres: Option<tokio::task::JoinHandle<PrivatePostgres>>,
 }
 
-/// Whom the appliance becomes where it was started as root: `mailstead` if there is such a user, else `nobody`.
-pub fn service_user() -> Option<(u32, u32)> {
-    if !nix::unistd::geteuid().is_root() {
-        return None;
-    }
-    let find = |name| nix::unistd::User::from_name(name).ok().flatten();
-    let user = find("mailstead").or_else(|| find("nobody"))?;
-    Some((user.uid.as_raw(), user.gid.as_raw()))
-}
-
 impl House {
     /// Starts or reaches the database, migrates it, opens the services.
     ///
@@ -54,9 +47,8 @@ impl House {
     /// In words for an admin.
     pub async fn open(config: &Config, patience: Duration) -> Result<Self> {
         let user = service_user();
-        make_data_directory(&config.data_dir, user)?;
-        let keys = read_keys(&config.key_file, user)?;
-        let stop = CancellationToken::new();
+        root::make_data_directory(&config.data_dir, user)?;
+        let keys = root::read_keys(&config.key_file, user)?;
         let (runtime, owner, server, lock) = match &config.database {
             Database::Outside { url, owner_url } => {
                 let lock = postgres::take_lock(&config.data_dir.join("lock"), user, patience).await?;
@@ -76,18 +68,26 @@ impl House {
                 (server.connect(Role::Runtime), server.connect(Role::Owner), Some(server), None)
             }
         };
-        migrate::migrate(&owner, runtime.get_username()).await?;
-        let audit_protected = proof::audit_is_protected(&runtime).await?;
-        let store =
-            Store::open(&store::Options { connect: runtime, writers: 8, readers: 8, acquire: Duration::from_secs(5) });
-        let exempt = config.exempt.clone();
-        let options = Options {
-            clock: Clock::system(),
-            keys,
-            exempt: Arc::new(move |address| exempt.iter().any(|network| network.contains(address))),
-            hostname: config.hostname.clone(),
-        };
-        let services = Services::open(store.clone(), options).await?;
+        match open_services(config, keys, runtime, owner).await {
+            Ok(opened) => Ok(Self::begin(config, opened, server, lock)),
+            // What was started for nothing is stopped.
+            Err(error) => {
+                if let Some(server) = server {
+                    server.stop().await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts what works in the background.
+    fn begin(
+        config: &Config,
+        (store, services, audit_protected): Opened,
+        server: Option<PrivatePostgres>,
+        lock: Option<nix::fcntl::Flock<std::fs::File>>,
+    ) -> Self {
+        let stop = CancellationToken::new();
         let hub = store.clone();
         let mut background = vec![tokio::spawn(async move { hub.run_hub().await })];
         background.push(tokio::spawn(follow_settings(services.clone(), stop.clone())));
@@ -104,7 +104,7 @@ impl House {
                 server
             })
         });
-        Ok(Self { services, store, background, stop, supervises, audit_protected, _lock: lock, postgres })
+        Self { services, store, background, stop, supervises, audit_protected, _lock: lock, postgres }
     }
 
     /// Nobody else runs on this data directory.
@@ -129,6 +129,35 @@ impl House {
             && let Ok(server) = server.await
         {
             server.stop().await;
+        }
+    }
+}
+
+/// The store, the services on it, and whether the database protects the audit.
+type Opened = (Store, Services, bool);
+
+async fn open_services(
+    config: &Config,
+    keys: Keys,
+    runtime: PgConnectOptions,
+    owner: PgConnectOptions,
+) -> Result<Opened> {
+    migrate::migrate(&owner, runtime.get_username()).await?;
+    let audit_protected = proof::audit_is_protected(&runtime).await?;
+    let store =
+        Store::open(&store::Options { connect: runtime, writers: 8, readers: 8, acquire: Duration::from_secs(5) });
+    let exempt = config.exempt.clone();
+    let options = Options {
+        clock: Clock::system(),
+        keys,
+        exempt: Arc::new(move |address| exempt.iter().any(|network| network.contains(address))),
+        hostname: config.hostname.clone(),
+    };
+    match Services::open(store.clone(), options).await {
+        Ok(services) => Ok((store, services, audit_protected)),
+        Err(error) => {
+            store.close().await;
+            Err(error.into())
         }
     }
 }
@@ -174,6 +203,9 @@ async fn keep_house(services: Services, stop: CancellationToken) {
     }
 }
 
+/// How long a lost hint may leave settings behind.
+const SETTINGS_AGE: Duration = Duration::from_secs(60);
+
 /// Reads the settings again when anybody changed them, here or on another node.
 async fn follow_settings(services: Services, stop: CancellationToken) {
     use crate::model::event::Event;
@@ -183,6 +215,7 @@ async fn follow_settings(services: Services, stop: CancellationToken) {
         let event = tokio::select! {
             () = stop.cancelled() => return,
             event = events.recv() => event,
+            () = tokio::time::sleep(SETTINGS_AGE) => Ok(Event::SettingsChanged),
         };
         match event {
             Ok(Event::SettingsChanged | Event::Lagged) | Err(RecvError::Lagged(_)) => {
@@ -204,9 +237,6 @@ pub async fn serve(config: Config) -> Result<()> {
     serve_prepared(config, async |_| Ok(()), |_| ()).await
 }
 
-/// Where the doors listen, by key of `[listen]`.
-pub type Listening = BTreeMap<&'static str, Vec<String>>;
-
 /// The same, with work on the services before the doors open, and words once they listen.
 ///
 /// # Errors
@@ -216,36 +246,64 @@ pub async fn serve_prepared(
     prepare: impl AsyncFnOnce(&Services) -> Result<()>,
     ready: impl FnOnce(&Listening),
 ) -> Result<()> {
+    let mut signals = Signals::catch()?;
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    let files = root::raise_file_limit();
+    ReadyFile::forget_stale(&config.data_dir);
     let doors = Doors::bind(&config)?;
-    give_up_root(&config)?;
-    let house = House::open(&config, Duration::from_secs(30)).await?;
-    if !house.supervises {
-        bail!("another mailstead runs on {}", config.data_dir.display());
-    }
-    if let Some(words) = house.warning() {
-        tracing::warn!("database: {words}");
-    }
+    root::give_up(&config)?;
+    root::make_data_directory(&config.data_dir, service_user())?;
+    // Before the database: a bad certificate is told at once.
     let tls = ServerTls::open(match &config.tls {
         Some((certificate, key)) => Source::Files { certificate: certificate.clone(), key: key.clone() },
         None => Source::SelfMade { directory: config.data_dir.join("tls"), hostname: config.hostname.clone() },
     })?;
-    prepare(&house.services).await?;
-    let gate = Gate::new(Limits { exempt: config.exempt.clone(), ..Limits::default() }, config.proxies.clone());
-    let listening = doors.open(&gate, &config, &tls, &house.services)?;
-    let relay = start_relay(&config, &house)?;
+    let house = House::open(&config, Duration::from_secs(30)).await?;
+    if let Some(words) = house.warning() {
+        tracing::warn!("database: {words}");
+    }
+    let served = async {
+        if !house.supervises {
+            bail!("another mailstead runs on {}", config.data_dir.display());
+        }
+        tokio::select! {
+            prepared = prepare(&house.services) => prepared?,
+            () = signals.end() => return Ok(()),
+        }
+        // Files and sockets of our own beside the clients'.
+        let limits = Limits::default();
+        let total = limits.total.min(files.saturating_sub(200).max(50));
+        let gate = Gate::new(Limits { total, exempt: config.exempt.clone(), ..limits }, config.proxies.clone());
+        let listening = doors.open(&gate, &config, &tls, &house.services)?;
+        run(&config, &house, &gate, &listening, &tls, &mut signals, ready).await
+    }
+    .await;
+    house.close().await;
+    served
+}
+
+/// From the moment the doors listen until the last session has ended.
+async fn run(
+    config: &Config,
+    house: &House,
+    gate: &Gate,
+    listening: &Listening,
+    tls: &ServerTls,
+    signals: &mut Signals,
+    ready: impl FnOnce(&Listening),
+) -> Result<()> {
+    let relay = start_relay(config, house)?;
     tokio::spawn(keep_house(house.services.clone(), house.stop.clone()));
-    let file = config.data_dir.join("ready.json");
-    write_ready(&file, &listening)?;
-    ready(&listening);
+    let file = ReadyFile::write(&config.data_dir, listening)?;
+    ready(listening);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!("ready");
-    wait_for_signals(&tls, &house.services).await?;
+    signals.serve(tls, &house.services).await;
     tracing::info!("stopping");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-    let _ = std::fs::remove_file(&file);
+    drop(file);
     if !gate.drain(Duration::from_secs(30)).await {
         tracing::warn!("some sessions did not end in time");
     }
@@ -253,66 +311,41 @@ pub async fn serve_prepared(
     if tokio::time::timeout(Duration::from_secs(20), relay.task).await.is_err() {
         tracing::warn!("mail on its way out comes back when its lease ends");
     }
-    house.close().await;
     Ok(())
 }
 
-/// Appears whole or not at all: whoever waits for it reads it at once.
-fn write_ready(file: &Path, listening: &Listening) -> Result<()> {
-    let text = serde_json::json!({ "pid": std::process::id(), "listen": listening }).to_string();
-    let draft = file.with_extension("draft");
-    std::fs::write(&draft, text).with_context(|| draft.display().to_string())?;
-    std::fs::rename(&draft, file).with_context(|| file.display().to_string())
-}
+/// `DIR/ready.json`: there while every door listens.
+struct ReadyFile(PathBuf);
 
-/// Ports are bound: from here on root is not needed, and whoever breaks in does not have it.
-fn give_up_root(config: &Config) -> Result<()> {
-    let Some((uid, gid)) = service_user() else { return Ok(()) };
-    make_data_directory(&config.data_dir, Some((uid, gid)))?;
-    for name in ["lock", "tls", "ready.json", "postgres"] {
-        hand_over(&config.data_dir.join(name), uid, gid)?;
+impl ReadyFile {
+    /// Appears whole or not at all: whoever waits for it reads it at once.
+    fn write(directory: &Path, listening: &Listening) -> Result<Self> {
+        let path = directory.join("ready.json");
+        let text = serde_json::json!({ "pid": std::process::id(), "listen": listening }).to_string();
+        let draft = path.with_extension("draft");
+        std::fs::write(&draft, text).with_context(|| draft.display().to_string())?;
+        std::fs::rename(&draft, &path).with_context(|| path.display().to_string())?;
+        Ok(Self(path))
     }
-    hand_over(&config.key_file, uid, gid)?;
-    let (uid, gid) = (nix::unistd::Uid::from_raw(uid), nix::unistd::Gid::from_raw(gid));
-    let name = nix::unistd::User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
-    nix::unistd::setgroups(&[gid]).context("giving up root")?;
-    nix::unistd::setgid(gid).context("giving up root")?;
-    nix::unistd::setuid(uid).context("giving up root")?;
-    // What only root can read now would be missed later, at a reload in the middle of the night.
-    let files = config.tls.iter().flat_map(|(certificate, key)| [certificate, key]);
-    for path in files.chain([&config.key_file]).filter(|path| path.exists() || config.tls.is_some()) {
-        if let Err(error) = std::fs::File::open(path)
-            && (error.kind() != std::io::ErrorKind::NotFound || *path != config.key_file)
+
+    /// One that a crash left behind tells of a process that is gone, or in a container of one with our own number.
+    fn forget_stale(directory: &Path) {
+        let path = directory.join("ready.json");
+        let pid = || {
+            let ready: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).ok()?).ok()?;
+            ready["pid"].as_u64()
+        };
+        if pid().is_none_or(|pid| pid == u64::from(std::process::id()) || !Path::new(&format!("/proc/{pid}")).exists())
         {
-            bail!(
-                "{}: the service user {name} can't read it ({error}): chgrp it to a group of {name} and chmod 640",
-                path.display()
-            );
+            let _ = std::fs::remove_file(&path);
         }
     }
-    if std::fs::read_dir(&config.data_dir).is_err() {
-        bail!(
-            "{}: the service user {name} can't reach it: the folders above must be passable (chmod o+x)",
-            config.data_dir.display()
-        );
-    }
-    Ok(())
 }
 
-/// Gives what an earlier start left behind to the service user; deeper than one level only where root made it.
-fn hand_over(path: &Path, uid: u32, gid: u32) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(meta) = std::fs::symlink_metadata(path) else { return Ok(()) };
-    if meta.file_type().is_symlink() || meta.uid() == uid {
-        return Ok(());
+impl Drop for ReadyFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
     }
-    chown(path, Some(uid), Some(gid)).with_context(|| path.display().to_string())?;
-    if meta.is_dir() {
-        for entry in std::fs::read_dir(path).with_context(|| path.display().to_string())?.flatten() {
-            hand_over(&entry.path(), uid, gid)?;
-        }
-    }
-    Ok(())
 }
 
 /// The worker that sends what is queued.
@@ -335,126 +368,43 @@ fn start_relay(config: &Config, house: &House) -> Result<Relay> {
     Ok(Relay { stop, task })
 }
 
-/// SIGHUP reads certificates and settings again; SIGTERM and SIGINT end.
-async fn wait_for_signals(tls: &ServerTls, services: &Services) -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
+/// Caught from the first moment on: one that comes while the house is put together is not lost, and leaves no database
+/// behind.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self> {
+        let (terminate, interrupt) = (SignalKind::terminate(), SignalKind::interrupt());
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)?, hangup: signal(SignalKind::hangup())? })
+    }
+
+    /// Waits for SIGTERM or SIGINT.
+    async fn end(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                match tls.reload() {
-                    Ok(()) => tracing::info!("certificate read again"),
-                    Err(error) => tracing::error!(%error, "the certificate in use stays"),
-                }
-                if let Err(error) = services.settings.reload().await {
-                    tracing::error!(%error, "the settings in use stay");
-                }
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    /// The same; SIGHUP meanwhile reads certificates and settings again.
+    async fn serve(&mut self, tls: &ServerTls, services: &Services) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {}
+            }
+            match tls.reload() {
+                Ok(()) => tracing::info!("certificate read again"),
+                Err(error) => tracing::error!(%error, "the certificate in use stays"),
+            }
+            if let Err(error) = services.settings.reload().await {
+                tracing::error!(%error, "the settings in use stay");
             }
         }
     }
-}
-
-/// Bound sockets, taken before anything else so that a port in use is told at once.
-struct Doors(Vec<Bound>);
-
-struct Bound {
-    /// The key of `[listen]`.
-    name: &'static str,
-    what: What,
-    implicit_tls: bool,
-    listener: Listener,
-}
-
-#[derive(Clone, Copy)]
-enum What {
-    Smtp(Kind),
-    Imap,
-}
-
-impl Doors {
-    fn bind(config: &Config) -> Result<Self> {
-        let listen = &config.listen;
-        let mut out = Vec::new();
-        let mut lmtp = Vec::new();
-        for address in &listen.lmtp {
-            match address {
-                ListenAddress::Tcp(address) => lmtp.push(*address),
-                ListenAddress::Unix(path) => {
-                    let listener = bind_unix(path, service_user())?;
-                    out.push(Bound { name: "lmtp", what: What::Smtp(Kind::Lmtp), implicit_tls: false, listener });
-                }
-            }
-        }
-        let doors = [
-            ("smtp", What::Smtp(Kind::Mx), false, &listen.smtp),
-            ("submission", What::Smtp(Kind::Submission), false, &listen.submission),
-            ("submissions", What::Smtp(Kind::Submission), true, &listen.submissions),
-            ("lmtp", What::Smtp(Kind::Lmtp), false, &lmtp),
-            ("imap", What::Imap, false, &listen.imap),
-            ("imaps", What::Imap, true, &listen.imaps),
-        ];
-        for (name, what, implicit_tls, addresses) in doors {
-            for address in addresses {
-                out.push(Bound { name, what, implicit_tls, listener: bind(*address)?.into() });
-            }
-        }
-        Ok(Self(out))
-    }
-
-    /// Begins to serve; answers where, by key of `[listen]`.
-    fn open(self, gate: &Gate, config: &Config, tls: &ServerTls, services: &Services) -> Result<Listening> {
-        let mut listening = Listening::new();
-        for Bound { name, what, implicit_tls, listener } in self.0 {
-            listening.entry(name).or_default().push(listener.place()?);
-            let (gate, services) = (gate.clone(), services.clone());
-            let door = |turned_away| Door { implicit_tls: implicit_tls.then(|| tls.clone()), turned_away };
-            match what {
-                What::Smtp(kind) => {
-                    let options = Arc::new(smtp::Options::new(kind, &config.hostname, Some(tls.clone())));
-                    let door = door(smtp::TURNED_AWAY);
-                    let handle = move |accepted| smtp::serve(accepted, options.clone(), services.clone());
-                    tokio::spawn(async move { gate.serve(listener, door, handle).await });
-                }
-                What::Imap => {
-                    let options = Arc::new(imap::Options::new(&config.hostname, Some(tls.clone())));
-                    let door = door(imap::TURNED_AWAY);
-                    let handle = move |accepted| imap::serve(accepted, options.clone(), services.clone());
-                    tokio::spawn(async move { gate.serve(listener, door, handle).await });
-                }
-            }
-        }
-        Ok(listening)
-    }
-}
-
-fn make_data_directory(path: &Path, user: Option<(u32, u32)>) -> Result<()> {
-    std::fs::create_dir_all(path).with_context(|| path.display().to_string())?;
-    if let Some((uid, gid)) = user {
-        chown(path, Some(uid), Some(gid)).with_context(|| path.display().to_string())?;
-    }
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).with_context(|| path.display().to_string())
-}
-
-/// Reads the key file; the first start makes it.
-fn read_keys(path: &Path, user: Option<(u32, u32)>) -> Result<Keys> {
-    if !path.exists() {
-        let line = Keys::generate_line()?;
-        let mut options = std::fs::OpenOptions::new();
-        let mut file =
-            options.write(true).create_new(true).mode(0o600).open(path).with_context(|| path.display().to_string())?;
-        std::io::Write::write_all(
-            &mut file,
-            format!("# Mailstead's sealing key. Keep a copy: without it nobody can sign in.\n{line}\n").as_bytes(),
-        )?;
-        file.sync_all()?;
-        if let Some((uid, gid)) = user {
-            chown(path, Some(uid), Some(gid))?;
-        }
-    }
-    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Keys::parse(&text).with_context(|| path.display().to_string())
 }

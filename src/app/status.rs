@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
 /// Longest a door may take.
-const LIMIT: Duration = Duration::from_secs(5);
+pub const LIMIT: Duration = Duration::from_secs(5);
 
 /// One line of `status`.
 #[derive(Debug)]
@@ -22,11 +22,11 @@ pub struct Line {
     pub answer: Result<String>,
 }
 
-/// The process that serves, and each of its doors.
+/// `DIR/ready.json` of the process that serves.
 ///
 /// # Errors
-/// When nothing serves: `DIR/ready.json` is not there, or its process is not.
-pub async fn doors(config: &Config) -> Result<Vec<Line>> {
+/// When nothing serves: the file is not there, or its process is not.
+pub fn server(config: &Config) -> Result<Value> {
     let path = config.data_dir.join("ready.json");
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("no mailstead serves from {}", config.data_dir.display()))?;
@@ -35,6 +35,15 @@ pub async fn doors(config: &Config) -> Result<Vec<Line>> {
     if !Path::new(&format!("/proc/{pid}")).exists() {
         bail!("the mailstead that served from {} (process {pid}) is gone", config.data_dir.display());
     }
+    Ok(ready)
+}
+
+/// Asks each door of the process that serves.
+///
+/// # Errors
+/// As [`server`].
+pub async fn doors(config: &Config) -> Result<Vec<Line>> {
+    let ready = server(config)?;
     let mut out = Vec::new();
     for (name, places) in ready["listen"].as_object().into_iter().flatten() {
         for place in places.as_array().into_iter().flatten().filter_map(Value::as_str) {

@@ -1,209 +1,63 @@
 //! The admin's verbs, on the same services as the web side.
 
+use super::verbs::{AccountVerb, AliasVerb, DomainVerb, QueueVerb, Quota, SettingsVerb, Verb};
+use super::{say, with_house};
 use crate::app::House;
 use crate::config::Config;
 use crate::model::address::{Address, Domain};
 use crate::model::ids::QueueId;
 use crate::model::secret::Secret;
-use crate::service::account::{Actor, Role};
-use crate::service::settings::parse_size;
+use crate::service::Refusal;
+use crate::service::account::Actor;
+use crate::service::settings::{Shown, definition};
 use anyhow::{Context, Result, anyhow, bail};
-use clap::Subcommand;
 use serde_json::{Value, json};
 use std::io::Read;
+use std::time::Duration;
 
-#[derive(Debug, Subcommand)]
-pub(super) enum Verb {
-    /// Domains whose mail is taken
-    #[command(subcommand)]
-    Domain(DomainVerb),
-    /// Members' accounts
-    #[command(subcommand)]
-    Account(AccountVerb),
-    /// Addresses that lead elsewhere
-    #[command(subcommand)]
-    Alias(AliasVerb),
-    /// Mail that waits to go out
-    #[command(subcommand)]
-    Queue(QueueVerb),
-    /// Settings: each has a type, a default and a reason
-    #[command(subcommand)]
-    Settings(SettingsVerb),
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum DomainVerb {
-    /// Take mail for a domain; the first becomes the default
-    Add {
-        domain: String,
-        /// Repeat the addresses of this domain
-        #[arg(long, value_name = "DOMAIN")]
-        alias_of: Option<String>,
-    },
-    List {
-        #[arg(long)]
-        json: bool,
-    },
-    /// Complete bare names with this domain
-    Default {
-        domain: String,
-    },
-    Remove {
-        domain: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AccountVerb {
-    Add {
-        address: String,
-        /// Read the password from standard input (its first line)
-        #[arg(long, required = true)]
-        password_stdin: bool,
-        #[arg(long, default_value = "")]
-        name: String,
-        /// member, helper, domain-admin or owner
-        #[arg(long, default_value = "member")]
-        role: String,
-        /// Such as 2GiB; the setting quota.bytes by default
-        #[arg(long)]
-        quota: Option<String>,
-    },
-    List {
-        domain: Option<String>,
-        #[arg(long)]
-        json: bool,
-    },
-    Show {
-        address: String,
-        #[arg(long)]
-        json: bool,
-    },
-    /// Refuse sign-in and mail; sessions end
-    Suspend {
-        address: String,
-    },
-    Resume {
-        address: String,
-    },
-    /// Remove an account and all its mail, for good
-    Remove {
-        address: String,
-    },
-    SetPassword {
-        address: String,
-        #[arg(long, required = true)]
-        password_stdin: bool,
-    },
-    SetQuota {
-        address: String,
-        /// Such as 2GiB, or default
-        quota: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AliasVerb {
-    Add {
-        alias: String,
-        #[arg(required = true)]
-        targets: Vec<String>,
-    },
-    List {
-        #[arg(long)]
-        json: bool,
-    },
-    Remove {
-        alias: String,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum QueueVerb {
-    List {
-        #[arg(long)]
-        json: bool,
-    },
-    Show {
-        id: i64,
-        #[arg(long)]
-        json: bool,
-    },
-    /// Try again now
-    Retry {
-        #[arg(required_unless_present = "all")]
-        id: Option<i64>,
-        #[arg(long, conflicts_with = "id")]
-        all: bool,
-    },
-    /// Keep from going out until released
-    Hold {
-        id: i64,
-    },
-    Release {
-        id: i64,
-    },
-    /// Remove without telling the sender
-    Drop {
-        id: i64,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum SettingsVerb {
-    List {
-        #[arg(long)]
-        json: bool,
-    },
-    Get {
-        name: String,
-    },
-    Set {
-        name: String,
-        value: String,
-    },
-    /// Go back to the default
-    Reset {
-        name: String,
-    },
-}
-
-/// Opens the house without doors, does one verb, closes it.
+/// Does one verb.
 pub(super) async fn run(config: Config, verb: Verb) -> Result<()> {
-    let house = House::open(&config, std::time::Duration::ZERO).await?;
-    let done = match verb {
-        Verb::Domain(verb) => domain(&house, verb).await,
-        Verb::Account(verb) => account(&house, verb).await,
-        Verb::Alias(verb) => alias(&house, verb).await,
-        Verb::Queue(verb) => queue(&house, verb).await,
-        Verb::Settings(verb) => settings(&house, verb).await,
+    // Before the house is opened: nothing waits for who types.
+    let password = match &verb {
+        Verb::Account(AccountVerb::Add { .. } | AccountVerb::SetPassword { .. }) => Some(password()?),
+        _ => None,
     };
-    house.close().await;
-    done
-}
-
-fn address(raw: &str) -> Result<Address> {
-    Address::parse(raw).with_context(|| raw.to_owned())
-}
-
-fn parse_domain(raw: &str) -> Result<Domain> {
-    Domain::parse(raw).with_context(|| raw.to_owned())
+    with_house(&config, Duration::ZERO, async |house| match verb {
+        Verb::Domain(verb) => domain(house, verb).await,
+        Verb::Account(verb) => account(house, verb, password).await,
+        Verb::Alias(verb) => alias(house, verb).await,
+        Verb::Queue(verb) => queue(house, verb).await,
+        Verb::Settings(verb) => settings(house, verb).await,
+    })
+    .await
 }
 
 /// The first line of standard input, without its line end.
 fn password() -> Result<Secret<String>> {
-    let mut text = String::new();
-    std::io::stdin().take(4096).read_to_string(&mut text).context("standard input")?;
+    let mut text = zeroize::Zeroizing::new(String::new());
+    std::io::stdin().take(4096).read_to_string(&mut text).context("the password on standard input")?;
     Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
 }
 
-fn print(rows: Vec<Value>, json: bool, line: impl Fn(&Value) -> String) {
+fn print(rows: Vec<Value>, json: bool, line: impl Fn(&Value) -> String) -> Result<()> {
     if json {
-        println!("{}", Value::Array(rows));
-    } else {
-        rows.iter().for_each(|row| println!("{}", line(row)));
+        return say(Value::Array(rows));
     }
+    rows.iter().try_for_each(|row| say(line(row)))
 }
+
+/// A refusal with what it is about; one that there is none of something is told with what is missing.
+fn about<T>(done: Result<T, Refusal>, subject: impl std::fmt::Display, missing: &str) -> Result<T> {
+    done.map_err(|why| match why {
+        Refusal::NotFound => anyhow!("{subject}: {missing}"),
+        why => anyhow!(why).context(subject.to_string()),
+    })
+}
+
+const NO_DOMAIN: &str = "no such domain here; see mailstead domain list";
+const NO_ACCOUNT: &str = "no such account; see mailstead account list";
+const NO_SETTING: &str = "no such setting; see mailstead settings list";
+const NO_MESSAGE: &str = "no such message; see mailstead queue list";
 
 fn text<'a>(row: &'a Value, key: &str) -> &'a str {
     row[key].as_str().unwrap_or_default()
@@ -211,27 +65,35 @@ fn text<'a>(row: &'a Value, key: &str) -> &'a str {
 
 async fn domain(house: &House, verb: DomainVerb) -> Result<()> {
     let (accounts, actor) = (&house.services.accounts, Actor::command_line());
-    match verb {
+    let (wanted, json) = match verb {
         DomainVerb::Add { domain, alias_of } => {
-            let target = alias_of.as_deref().map(parse_domain).transpose()?;
-            accounts.domain_add(&actor, &parse_domain(&domain)?, target.as_ref()).await?;
+            let missing = alias_of.as_ref().map(|other| format!("{other} is no domain here")).unwrap_or_default();
+            return about(accounts.domain_add(&actor, &domain, alias_of.as_ref()).await, &domain, &missing);
         }
-        DomainVerb::Default { domain } => accounts.domain_default(&actor, &parse_domain(&domain)?).await?,
-        DomainVerb::Remove { domain } => accounts.domain_remove(&actor, &parse_domain(&domain)?).await?,
-        DomainVerb::List { json } => {
-            let rows = accounts.domain_list().await?;
-            let rows = rows.iter().map(|d| json!({ "domain": d.name, "default": d.is_default, "alias_of": d.alias_of, "accounts": d.accounts }));
-            print(rows.collect(), json, |row| {
-                format!(
-                    "{}\t{} accounts{}",
-                    text(row, "domain"),
-                    row["accounts"],
-                    if row["default"] == true { "\tdefault" } else { "" }
-                )
-            });
+        DomainVerb::Default { domain } => {
+            return about(accounts.domain_default(&actor, &domain).await, &domain, NO_DOMAIN);
+        }
+        DomainVerb::Remove { domain } => {
+            return about(accounts.domain_remove(&actor, &domain).await, &domain, NO_DOMAIN);
+        }
+        DomainVerb::List { json } => (None, json),
+        DomainVerb::Show { domain, json } => (Some(domain), json),
+    };
+    let mut list = accounts.domain_list().await?;
+    if let Some(wanted) = wanted {
+        list.retain(|domain| domain.name == wanted.as_str());
+        if list.is_empty() {
+            bail!("{wanted}: {NO_DOMAIN}");
         }
     }
-    Ok(())
+    let rows = list
+        .iter()
+        .map(|d| json!({ "domain": d.name, "default": d.is_default, "alias_of": d.alias_of, "accounts": d.accounts }));
+    print(rows.collect(), json, |row| {
+        let default = if row["default"] == true { "\tdefault" } else { "" };
+        let alias = row["alias_of"].as_str().map(|other| format!("\tlike {other}")).unwrap_or_default();
+        format!("{}\t{} accounts{default}{alias}", text(row, "domain"), row["accounts"])
+    })
 }
 
 fn shown(account: &crate::service::account::Account) -> Value {
@@ -254,38 +116,50 @@ fn account_line(row: &Value) -> String {
     )
 }
 
-fn quota(raw: &str) -> Result<u64> {
-    parse_size(raw).ok_or_else(|| anyhow!("{raw}: a quota is a size such as 2GiB"))
-}
-
-async fn account(house: &House, verb: AccountVerb) -> Result<()> {
+async fn account(house: &House, verb: AccountVerb, password: Option<Secret<String>>) -> Result<()> {
     let (accounts, actor) = (&house.services.accounts, Actor::command_line());
+    let password = password.unwrap_or(Secret::new(String::new()));
     match verb {
-        AccountVerb::Add { address: raw, password_stdin: _, name, role, quota: size } => {
-            let Some(role) = Role::parse(&role) else {
-                bail!("{role}: a role is member, helper, domain-admin or owner")
-            };
-            let size = size.as_deref().map(quota).transpose()?;
-            accounts.add(&actor, &address(&raw)?, &name, role, size, password()?).await?;
+        AccountVerb::Add { address, password_stdin: _, name, role, quota } => {
+            let missing = format!("{} is no domain here: mailstead domain add {0}", address.domain());
+            let added = accounts.add(&actor, &address, &name, role, quota, password).await;
+            about(added, &address, &missing).map(|_| ())
         }
         AccountVerb::List { domain, json } => {
-            let domain = domain.as_deref().map(parse_domain).transpose()?;
+            if let Some(domain) = &domain {
+                known(house, domain).await?;
+            }
             let list = accounts.list(domain.as_ref()).await?;
-            print(list.iter().map(shown).collect(), json, account_line);
+            print(list.iter().map(shown).collect(), json, account_line)
         }
-        AccountVerb::Show { address: raw, json } => {
-            print(vec![shown(&accounts.show(&address(&raw)?).await?)], json, account_line)
+        AccountVerb::Show { address, json } => {
+            let account = about(accounts.show(&address).await, &address, NO_ACCOUNT)?;
+            print(vec![shown(&account)], json, account_line)
         }
-        AccountVerb::Suspend { address: raw } => accounts.set_suspended(&actor, &address(&raw)?, true).await?,
-        AccountVerb::Resume { address: raw } => accounts.set_suspended(&actor, &address(&raw)?, false).await?,
-        AccountVerb::Remove { address: raw } => accounts.remove(&actor, &address(&raw)?).await?,
-        AccountVerb::SetPassword { address: raw, password_stdin: _ } => {
-            accounts.set_password(&actor, &address(&raw)?, password()?).await?
+        AccountVerb::Suspend { address } => {
+            about(accounts.set_suspended(&actor, &address, true).await, &address, NO_ACCOUNT)
         }
-        AccountVerb::SetQuota { address: raw, quota: size } => {
-            let size = if size == "default" { None } else { Some(quota(&size)?) };
-            accounts.set_quota(&actor, &address(&raw)?, size).await?;
+        AccountVerb::Resume { address } => {
+            about(accounts.set_suspended(&actor, &address, false).await, &address, NO_ACCOUNT)
         }
+        AccountVerb::Remove { address } => about(accounts.remove(&actor, &address).await, &address, NO_ACCOUNT),
+        AccountVerb::SetPassword { address, password_stdin: _ } => {
+            about(accounts.set_password(&actor, &address, password).await, &address, NO_ACCOUNT)
+        }
+        AccountVerb::SetQuota { address, quota } => {
+            let octets = match quota {
+                Quota::Default => None,
+                Quota::Octets(octets) => Some(octets),
+            };
+            about(accounts.set_quota(&actor, &address, octets).await, &address, NO_ACCOUNT)
+        }
+    }
+}
+
+async fn known(house: &House, domain: &Domain) -> Result<()> {
+    let list = house.services.accounts.domain_list().await?;
+    if !list.iter().any(|known| known.name == domain.as_str()) {
+        bail!("{domain}: {NO_DOMAIN}");
     }
     Ok(())
 }
@@ -294,10 +168,14 @@ async fn alias(house: &House, verb: AliasVerb) -> Result<()> {
     let (accounts, actor) = (&house.services.accounts, Actor::command_line());
     match verb {
         AliasVerb::Add { alias, targets } => {
-            let targets = targets.iter().map(|raw| address(raw)).collect::<Result<Vec<_>>>()?;
-            accounts.alias_add(&actor, &address(&alias)?, &targets).await?;
+            known(house, alias.domain()).await?;
+            let list = targets.iter().map(Address::to_string).collect::<Vec<_>>().join(", ");
+            let missing = format!("there is no such account among {list}");
+            about(accounts.alias_add(&actor, &alias, &targets).await, &alias, &missing)
         }
-        AliasVerb::Remove { alias } => accounts.alias_remove(&actor, &address(&alias)?).await?,
+        AliasVerb::Remove { alias } => {
+            about(accounts.alias_remove(&actor, &alias).await, &alias, "no such alias; see mailstead alias list")
+        }
         AliasVerb::List { json } => {
             let list = accounts.alias_list().await?;
             let rows = list.iter().map(|a| {
@@ -307,28 +185,28 @@ async fn alias(house: &House, verb: AliasVerb) -> Result<()> {
             print(rows.collect(), json, |row| {
                 let targets = row["targets"].as_array().into_iter().flatten().filter_map(Value::as_str);
                 format!("{}\t{}", text(row, "alias"), targets.collect::<Vec<_>>().join(" "))
-            });
+            })
         }
     }
-    Ok(())
 }
 
 async fn queue(house: &House, verb: QueueVerb) -> Result<()> {
     let (queue, actor) = (&house.services.queue, Actor::command_line());
     let (id, json) = match verb {
         QueueVerb::List { json } => (None, json),
-        QueueVerb::Show { id, json } => (Some(QueueId(id)), json),
+        QueueVerb::Show { id, json } => (Some(id), json),
         QueueVerb::Retry { id, .. } => {
-            println!("{} recipients are due now", queue.retry(&actor, id.map(QueueId)).await?);
-            return Ok(());
+            let due = queue.retry(&actor, id.map(QueueId)).await;
+            let due = about(due, id.map_or_else(|| "all".to_owned(), |id| id.to_string()), NO_MESSAGE)?;
+            return say(format_args!("{due} recipients are due now"));
         }
-        QueueVerb::Hold { id } => return Ok(queue.hold(&actor, QueueId(id)).await?),
-        QueueVerb::Release { id } => return Ok(queue.release(&actor, QueueId(id)).await?),
-        QueueVerb::Drop { id } => return Ok(queue.drop_message(&actor, QueueId(id)).await?),
+        QueueVerb::Hold { id } => return about(queue.hold(&actor, QueueId(id)).await, id, NO_MESSAGE),
+        QueueVerb::Release { id } => return about(queue.release(&actor, QueueId(id)).await, id, NO_MESSAGE),
+        QueueVerb::Drop { id } => return about(queue.drop_message(&actor, QueueId(id)).await, id, NO_MESSAGE),
     };
-    let list = queue.list(id).await?;
-    if id.is_some() && list.is_empty() {
-        bail!("not found");
+    let list = queue.list(id.map(QueueId)).await?;
+    if let Some(id) = id.filter(|_| list.is_empty()) {
+        bail!("{id}: {NO_MESSAGE}");
     }
     let rows = list.iter().map(|row| {
         let status = ["waiting", "delivered", "failed"].get(row.status as usize).copied();
@@ -350,28 +228,42 @@ async fn queue(house: &House, verb: QueueVerb) -> Result<()> {
             text(row, "due"),
             text(row, "answer")
         )
-    });
-    Ok(())
+    })
 }
 
 async fn settings(house: &House, verb: SettingsVerb) -> Result<()> {
     let (settings, actor) = (&house.services.settings, Actor::command_line());
     match verb {
-        SettingsVerb::Set { name, value } => settings.set(&actor, &name, &value).await.context(name)?,
-        SettingsVerb::Reset { name } => settings.reset(&actor, &name).await.context(name)?,
-        SettingsVerb::Get { name } => {
+        SettingsVerb::Set { name, value } => {
+            let done = settings.set(&actor, &name, &value).await;
+            if let (Err(Refusal::Invalid(_)), Some(definition)) = (&done, definition(&name)) {
+                bail!("{name}: {value} does not fit; it is {}", definition.kind);
+            }
+            about(done, name, NO_SETTING)
+        }
+        SettingsVerb::Reset { name } => about(settings.reset(&actor, &name).await, name, NO_SETTING),
+        SettingsVerb::Get { name, json } => {
             let shown = settings.list().into_iter().find(|s| s.definition.name == name);
-            println!("{}", shown.ok_or_else(|| anyhow!("{name}: no such setting"))?.value);
+            let shown = shown.ok_or_else(|| anyhow!("{name}: {NO_SETTING}"))?;
+            if json { say(setting(&shown)) } else { say(shown.value) }
         }
-        SettingsVerb::List { json } => {
-            let list = settings.list();
-            let rows = list.iter().map(|s| json!({ "name": s.definition.name, "value": s.value, "default": s.definition.default, "changed": s.changed, "reason": s.definition.reason }));
-            print(rows.collect(), json, |row| {
-                let mark =
-                    if row["changed"] == true { format!(" (default {})", text(row, "default")) } else { String::new() };
-                format!("{} = {}{mark}\n    {}", text(row, "name"), text(row, "value"), text(row, "reason"))
-            });
-        }
+        SettingsVerb::List { json } => print(settings.list().iter().map(setting).collect(), json, |row| {
+            format!(
+                "{} = {}\n    {}; default {}\n    {}",
+                text(row, "name"),
+                text(row, "value"),
+                text(row, "type"),
+                text(row, "default"),
+                text(row, "reason")
+            )
+        }),
     }
-    Ok(())
+}
+
+fn setting(shown: &Shown) -> Value {
+    let definition = shown.definition;
+    json!({
+        "name": definition.name, "value": shown.value, "type": definition.kind.to_string(), "default": definition.default,
+        "changed": shown.changed, "reason": definition.reason,
+    })
 }

@@ -1,5 +1,6 @@
 //! The verbs that look after the house itself: status, fsck, key.
 
+use super::{say, with_house};
 use crate::app::{House, status};
 use crate::config::Config;
 use crate::service::account::Actor;
@@ -53,15 +54,13 @@ pub(super) async fn run(config: Config, verb: Verb) -> Result<()> {
 
 async fn show_status(config: &Config, json: bool) -> Result<()> {
     let mut lines = status::doors(config).await?;
-    let database = match House::open(config, Duration::ZERO).await {
-        Ok(house) => {
-            let answer = house.services.accounts.domain_list().await;
-            let warning = house.warning().map_or_else(String::new, |words| format!("; {words}"));
-            house.close().await;
-            answer.map(|domains| format!("answers, {} domains{warning}", domains.len())).map_err(anyhow::Error::from)
-        }
-        Err(error) => Err(error),
-    };
+    let asked = with_house(config, Duration::ZERO, async |house| {
+        let domains = house.services.accounts.domain_list().await?;
+        let warning = house.warning().map_or_else(String::new, |words| format!("; {words}"));
+        Ok(format!("answers, {} domains{warning}", domains.len()))
+    });
+    let database = tokio::time::timeout(status::LIMIT, asked).await;
+    let database = database.unwrap_or_else(|_| bail!("no answer within {} s", status::LIMIT.as_secs()));
     lines.insert(0, status::Line { name: "database".into(), place: String::new(), answer: database });
     let well = lines.iter().all(|line| line.answer.is_ok());
     let words = |line: &status::Line| match &line.answer {
@@ -70,33 +69,29 @@ async fn show_status(config: &Config, json: bool) -> Result<()> {
     };
     if json {
         let row = |line: &status::Line| json!({ "name": line.name, "place": line.place, "ok": line.answer.is_ok(), "answer": words(line) });
-        println!("{}", serde_json::Value::Array(lines.iter().map(row).collect()));
+        say(serde_json::Value::Array(lines.iter().map(row).collect()))?;
     } else {
         for line in &lines {
             let mark = if line.answer.is_ok() { "ok  " } else { "FAIL" };
-            println!("{mark} {:<12} {:<24} {}", line.name, line.place, words(line));
+            say(format_args!("{mark} {:<12} {:<24} {}", line.name, line.place, words(line)))?;
         }
     }
     if well { Ok(()) } else { bail!("not everything answers") }
 }
 
 async fn fsck(config: &Config, repair: bool, json: bool) -> Result<()> {
-    let house = House::open(config, Duration::ZERO).await?;
     let watched = std::io::stderr().is_terminal();
-    let report = house
-        .services
-        .fsck
-        .check(repair, |done, all| {
-            if watched {
-                eprint!("\r{done} of {all} messages checked ");
-                let _ = std::io::stderr().flush();
-            }
-        })
-        .await;
+    let told = |done, all| {
+        if watched {
+            eprint!("\r{done} of {all} messages checked ");
+            let _ = std::io::stderr().flush();
+        }
+    };
+    let report =
+        with_house(config, Duration::ZERO, async |house| Ok(house.services.fsck.check(repair, told).await?)).await;
     if watched {
         eprintln!();
     }
-    house.close().await;
     let report = report?;
     let open = report.findings.iter().filter(|finding| !finding.repaired).count();
     if json {
@@ -105,26 +100,22 @@ async fn fsck(config: &Config, repair: bool, json: bool) -> Result<()> {
             .iter()
             .map(|f| json!({ "kind": f.kind, "subject": f.subject, "detail": f.detail, "repaired": f.repaired }))
             .collect();
-        println!("{}", json!({ "messages": report.blobs, "octets": report.octets, "findings": findings }));
+        say(json!({ "messages": report.blobs, "octets": report.octets, "findings": findings }))?;
     } else {
         for finding in &report.findings {
             let repaired = if finding.repaired { " (repaired)" } else { "" };
-            println!("{}: {}: {}{repaired}", finding.kind, finding.subject, finding.detail);
+            say(format_args!("{}: {}: {}{repaired}", finding.kind, finding.subject, finding.detail))?;
         }
-        println!("{} messages with {} octets checked, {} findings", report.blobs, report.octets, report.findings.len());
+        let (messages, octets, findings) = (report.blobs, report.octets, report.findings.len());
+        say(format_args!("{messages} messages with {octets} octets checked, {findings} findings"))?;
     }
     if open == 0 { Ok(()) } else { bail!("{open} findings need care") }
 }
 
 async fn rotate(config: &Config) -> Result<()> {
     let path = &config.key_file;
-    // The lock is taken with the first look: nobody may serve with the old key alone while values change.
-    let house = House::open(config, Duration::from_secs(1)).await?;
-    let alone = house.is_alone();
-    house.close().await;
-    if !alone {
-        bail!("a mailstead runs on {}: stop it, then rotate", config.data_dir.display());
-    }
+    let patience = Duration::from_secs(1);
+    with_house(config, patience, async |house| alone(config, house)).await?;
     let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let keys = |text: &str| {
         text.lines().filter(|line| line.starts_with("mailstead-key-")).map(str::to_owned).collect::<Vec<_>>()
@@ -135,16 +126,23 @@ async fn rotate(config: &Config) -> Result<()> {
         list.push(Keys::generate_line()?);
         replace(path, &list)?;
     }
-    let house = House::open(config, Duration::from_secs(1)).await?;
-    let done = house.services.rotation.run(&Actor::command_line()).await;
-    house.close().await;
-    let count = done?;
+    // One that was started meanwhile has read the old key alone: nothing may be sealed beside it.
+    let count = with_house(config, patience, async |house| {
+        alone(config, house)?;
+        Ok(house.services.rotation.run(&Actor::command_line()).await?)
+    })
+    .await?;
     let newest = list.split_off(list.len() - 1);
     replace(path, &newest)?;
-    println!(
-        "{count} secrets sealed with the new key. Copy {} to every node, and keep a copy elsewhere.",
-        path.display()
-    );
+    let path = path.display();
+    say(format_args!("{count} secrets sealed with the new key. Copy {path} to every node, and keep a copy elsewhere."))
+}
+
+/// Nobody serves from this data directory, with whatever database.
+fn alone(config: &Config, house: &House) -> Result<()> {
+    if !house.is_alone() || status::server(config).is_ok() {
+        bail!("a mailstead runs on {}: stop it, then rotate", config.data_dir.display());
+    }
     Ok(())
 }
 

@@ -117,6 +117,8 @@ impl Config {
     fn check(file: File, data: Option<&Path>) -> Result<Self, BadConfig> {
         let mut warnings = Vec::new();
         let data_dir = data.map(Path::to_owned).or(file.data_dir).unwrap_or_else(|| DATA_DIR.into());
+        // PostgreSQL is started in another folder than we were.
+        let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
         let hostname_is_fixed = file.hostname.is_some();
         let hostname = match file.hostname {
             Some(name) => crate::model::address::Domain::parse(&name)
@@ -202,6 +204,13 @@ mod tests {
         assert_eq!(config.key_file, Path::new("/data/secret.key"));
         assert_eq!(config.listen.smtp.len(), 2);
         assert!(config.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_data_directory_may_be_named_from_here() {
+        let config = Config::check(File::default(), Some(Path::new("mail/data"))).unwrap();
+        assert_eq!(config.data_dir, std::env::current_dir().unwrap().join("mail/data"));
+        assert!(config.key_file.is_absolute());
     }
 
     #[test]

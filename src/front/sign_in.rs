@@ -1,11 +1,13 @@
 //! The SASL exchange as every line-based door has it: base64 challenges and answers, the login service asked in between.
 
+use crate::model::address::Domain;
 use crate::net::stream::TlsInfo;
 use crate::sasl::server::{Server, Step, Verifiers};
 use crate::sasl::{Answer, Mechanism, decode_answer, encode_challenge};
-use crate::service::login::{Identity, Login, Origin, ScramHash, ScramLookup};
+use crate::service::login::{Identity, Login, Origin, Protocol, ScramHash, ScramLookup};
 use crate::service::{Refusal, Services};
 use std::io;
+use std::net::IpAddr;
 
 /// How a door sends a challenge and reads the answer's line.
 pub(crate) trait Ask {
@@ -19,6 +21,12 @@ pub(crate) enum Outcome {
     Refused(Refusal),
     Broken(&'static str),
     Gone,
+}
+
+/// Where a client stands, for the login service.
+pub(crate) fn origin(peer: IpAddr, protocol: Protocol, tls: Option<&TlsInfo>) -> Origin {
+    let asked = tls.and_then(|tls| tls.server_name.as_deref());
+    Origin { peer, protocol, domain_hint: asked.and_then(|name| Domain::parse(name).ok()) }
 }
 
 /// The mechanism of this name, if it is offered on this channel.

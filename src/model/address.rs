@@ -50,6 +50,11 @@ impl Domain {
         &self.0
     }
 
+    /// The domain without its first label: what a host name is in. `None` for a single label.
+    pub fn parent(&self) -> Option<Self> {
+        self.0.split_once('.').map(|(_, rest)| Self(rest.to_owned()))
+    }
+
     /// The form for people: U-labels.
     pub fn unicode(&self) -> String {
         idna::domain_to_unicode(&self.0).0

@@ -30,6 +30,12 @@ impl Network {
         number(address) & mask(self.bits) == self.address
     }
 
+    /// What limits count as one peer: an IPv4 address, a /64 of IPv6, since a host may take any address of its link.
+    pub fn of_peer(address: IpAddr) -> Self {
+        let bits = if address.to_canonical().is_ipv4() { 128 } else { 64 };
+        Self { address: number(address) & mask(bits), bits }
+    }
+
     /// The network around an address that limits count together: /24 of IPv4, /48 of IPv6.
     pub fn around(address: IpAddr) -> Self {
         let bits = if address.to_canonical().is_ipv4() { 96 + 24 } else { 48 };
@@ -64,6 +70,9 @@ mod tests {
         for bad in ["", "x", "1.2.3.4/33", "::/129", "1.2.3/8", "1.2.3.4/"] {
             assert_eq!(Network::parse(bad), None, "{bad}");
         }
-        assert_eq!(Network::around("192.0.2.7".parse().unwrap()), Network::parse("192.0.2.0/24").unwrap());
+        let parse = |raw: &str| Network::parse(raw).unwrap();
+        let (v4, v6) = ("192.0.2.7".parse().unwrap(), "2001:db8:1:2::7".parse().unwrap());
+        assert_eq!((Network::around(v4), Network::of_peer(v4)), (parse("192.0.2.0/24"), parse("192.0.2.7")));
+        assert_eq!((Network::around(v6), Network::of_peer(v6)), (parse("2001:db8:1::/48"), parse("2001:db8:1:2::/64")));
     }
 }

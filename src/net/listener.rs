@@ -17,23 +17,23 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// How long a handshake or a PROXY header may take.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-
 /// Connections that may be open at once.
 #[derive(Debug, Clone)]
 pub struct Limits {
     pub total: usize,
+    /// Of an IPv4 address or an IPv6 /64.
     pub per_address: usize,
     /// Of a /24 or /48.
     pub per_network: usize,
+    /// How long a handshake may take, and a PROXY header.
+    pub handshake: Duration,
     /// Never limited, but by the total.
     pub exempt: Vec<Network>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { total: 4096, per_address: 50, per_network: 200, exempt: Vec::new() }
+        Self { total: 4096, per_address: 50, per_network: 200, handshake: Duration::from_secs(10), exempt: Vec::new() }
     }
 }
 
@@ -52,7 +52,7 @@ struct Inner {
 #[derive(Default)]
 struct Counts {
     total: usize,
-    addresses: HashMap<IpAddr, usize>,
+    addresses: HashMap<Network, usize>,
     networks: HashMap<Network, usize>,
 }
 
@@ -123,7 +123,7 @@ impl Drop for Place {
         let mut open = self.gate.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.total -= 1;
         if let Some(address) = self.address {
-            lower(&mut open.addresses, address);
+            lower(&mut open.addresses, Network::of_peer(address));
             lower(&mut open.networks, Network::around(address));
         }
     }
@@ -199,7 +199,7 @@ impl Gate {
             Caller::Unix(mut unix) => {
                 // Who may come in is the matter of the socket's permissions.
                 let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-                let Some(place) = self.take_place(None) else {
+                let Some(place) = self.take_place(None, false) else {
                     unix.write_all(door.turned_away).await?;
                     return Ok(None);
                 };
@@ -210,44 +210,51 @@ impl Gate {
         tcp.set_nodelay(true)?;
         let mut local = tcp.local_addr()?;
         let mut peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        let mut exempt = self.is_exempt(peer.ip());
         if self.0.proxies.iter().any(|network| network.contains(peer.ip())) {
-            let header = tokio::time::timeout(HANDSHAKE, read_proxy(&mut tcp))
+            let header = tokio::time::timeout(self.0.limits.handshake, read_proxy(&mut tcp))
                 .await
                 .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+            // A balancer that speaks for itself is never exempt.
+            exempt = false;
             if let proxy::Header::Proxied { peer: real, local: asked } = header {
                 peer = SocketAddr::new(real.ip().to_canonical(), real.port());
                 local = asked;
+                exempt = self.is_exempt(peer.ip());
             }
         }
-        let Some(place) = self.take_place(Some(peer.ip())) else {
+        let Some(place) = self.take_place(Some(peer.ip()), exempt) else {
             if door.implicit_tls.is_none() {
                 tcp.write_all(door.turned_away).await?;
             }
             return Ok(None);
         };
         let stream = match &door.implicit_tls {
-            Some(tls) => Stream::tcp(tcp).start_tls(tls, HANDSHAKE).await?,
+            Some(tls) => Stream::tcp(tcp).start_tls(tls, self.0.limits.handshake).await?,
             None => Stream::tcp(tcp),
         };
         Ok(Some((Accepted { stream, peer, local, shutdown: self.0.shutdown.child_token() }, place)))
     }
 
+    fn is_exempt(&self, address: IpAddr) -> bool {
+        self.0.limits.exempt.iter().any(|network| network.contains(address))
+    }
+
     /// `None`: a local socket, which counts into the total alone.
-    fn take_place(&self, address: Option<IpAddr>) -> Option<Place> {
+    fn take_place(&self, address: Option<IpAddr>, exempt: bool) -> Option<Place> {
         let limits = &self.0.limits;
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.total >= limits.total {
             return None;
         }
         if let Some(address) = address {
-            let exempt = limits.exempt.iter().any(|network| network.contains(address));
-            let network = Network::around(address);
-            let of_address = open.addresses.get(&address).copied().unwrap_or(0);
+            let (host, network) = (Network::of_peer(address), Network::around(address));
+            let of_address = open.addresses.get(&host).copied().unwrap_or(0);
             let of_network = open.networks.get(&network).copied().unwrap_or(0);
             if !exempt && (of_address >= limits.per_address || of_network >= limits.per_network) {
                 return None;
             }
-            open.addresses.insert(address, of_address + 1);
+            open.addresses.insert(host, of_address + 1);
             open.networks.insert(network, of_network + 1);
         }
         open.total += 1;
@@ -298,12 +305,17 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(1024).map_err(explain)
 }
 
+/// Whether the system knows IPv6 at all.
+pub fn has_ipv6() -> bool {
+    TcpSocket::new_v6().is_ok()
+}
+
 /// Binds a unix socket for its owner and group (mode 660); a file that nobody listens on any more is removed first.
 ///
 /// # Errors
 /// `AddrInUse` when somebody listens there; what the system says, the path in front.
 pub fn bind_unix(path: &Path, owner: Option<(u32, u32)>) -> io::Result<Listener> {
-    use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt, lchown};
     let explain = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     if let Ok(meta) = std::fs::symlink_metadata(path) {
         if !meta.file_type().is_socket() || std::os::unix::net::UnixStream::connect(path).is_ok() {
@@ -314,109 +326,10 @@ pub fn bind_unix(path: &Path, owner: Option<(u32, u32)>) -> io::Result<Listener>
     let listener = UnixListener::bind(path).map_err(explain)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(explain)?;
     if let Some((uid, gid)) = owner {
-        chown(path, Some(uid), Some(gid)).map_err(explain)?;
+        lchown(path, Some(uid), Some(gid)).map_err(explain)?;
     }
     Ok(Listener::Unix(listener, SocketFile(path.to_owned())))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_unix_socket_is_bound_once_and_a_stale_one_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lmtp");
-        let first = bind_unix(&path, None).unwrap();
-        assert_eq!(bind_unix(&path, None).err().unwrap().kind(), io::ErrorKind::AddrInUse);
-        assert_eq!(first.place().unwrap(), path.display().to_string());
-        drop(first);
-        assert!(!path.exists());
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        assert!(path.exists());
-        let gate = Gate::new(Limits { per_address: 0, ..Limits::default() }, Vec::new());
-        let (serving, listener) = (gate.clone(), bind_unix(&path, None).unwrap());
-        tokio::spawn(async move {
-            let door = Door { implicit_tls: None, turned_away: b"busy" };
-            let handle = |mut accepted: Accepted| async move { accepted.stream.write_all(b"hi").await.unwrap() };
-            serving.serve(listener, door, handle).await;
-        });
-        let mut client = UnixStream::connect(&path).await.unwrap();
-        let mut said = String::new();
-        client.read_to_string(&mut said).await.unwrap();
-        assert_eq!(said, "hi");
-        std::fs::write(folder.path().join("file"), "x").unwrap();
-        assert!(bind_unix(&folder.path().join("file"), None).is_err());
-    }
-
-    async fn echo_gate(limits: Limits, proxies: &[&str]) -> (Gate, SocketAddr) {
-        let gate = Gate::new(limits, proxies.iter().filter_map(|raw| Network::parse(raw)).collect());
-        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = listener.local_addr().unwrap();
-        let serving = gate.clone();
-        tokio::spawn(async move {
-            let door = Door { implicit_tls: None, turned_away: b"busy\r\n" };
-            let handle = |mut accepted: Accepted| async move {
-                let greeting = format!("hello {}\r\n", accepted.peer.ip());
-                accepted.stream.write_all(greeting.as_bytes()).await.ok();
-                let mut one = [0];
-                tokio::select! {
-                    () = accepted.shutdown.cancelled() => {}
-                    read = accepted.stream.read(&mut one) => { read.ok(); }
-                }
-            };
-            serving.serve(listener, door, handle).await;
-        });
-        (gate, address)
-    }
-
-    async fn first_line(stream: &mut TcpStream) -> String {
-        let mut out = Vec::new();
-        while !out.ends_with(b"\n") {
-            match stream.read_u8().await {
-                Ok(byte) => out.push(byte),
-                Err(_) => break,
-            }
-        }
-        String::from_utf8(out).unwrap()
-    }
-
-    #[tokio::test]
-    async fn limits_turn_away_and_places_come_back() {
-        let (gate, address) = echo_gate(Limits { per_address: 2, ..Limits::default() }, &[]).await;
-        let mut open = Vec::new();
-        for _ in 0..2 {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            assert_eq!(first_line(&mut stream).await, "hello 127.0.0.1\r\n");
-            open.push(stream);
-        }
-        assert_eq!(first_line(&mut TcpStream::connect(address).await.unwrap()).await, "busy\r\n");
-        open.pop();
-        while gate.open() > 1 {
-            tokio::task::yield_now().await;
-        }
-        assert_eq!(first_line(&mut TcpStream::connect(address).await.unwrap()).await, "hello 127.0.0.1\r\n");
-    }
-
-    #[tokio::test]
-    async fn a_listed_balancer_speaks_for_its_clients_and_must() {
-        let (_gate, address) = echo_gate(Limits::default(), &["127.0.0.0/8"]).await;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let header = [&b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"[..], &[192, 0, 2, 9, 192, 0, 2, 1, 1, 1, 0, 25]].concat();
-        stream.write_all(&header).await.unwrap();
-        assert_eq!(first_line(&mut stream).await, "hello 192.0.2.9\r\n");
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        stream.write_all(b"EHLO x\r\n").await.unwrap();
-        assert_eq!(first_line(&mut stream).await, "");
-    }
-
-    #[tokio::test]
-    async fn a_drain_ends_sessions_and_takes_no_more() {
-        let (gate, address) = echo_gate(Limits::default(), &[]).await;
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        first_line(&mut stream).await;
-        assert!(gate.drain(Duration::from_secs(5)).await);
-        assert_eq!(first_line(&mut stream).await, "");
-        assert_eq!(gate.open(), 0);
-    }
-}
+mod tests;

@@ -22,8 +22,7 @@ pub enum Step {
     Malformed(&'static str),
 }
 
-/// What a server knows about a SCRAM name.
-#[derive(Debug)]
+/// What a server knows about a SCRAM name. Like an exchange, it does not print: it holds verifiers.
 pub struct Verifiers {
     pub salt: Vec<u8>,
     pub iterations: u32,
@@ -32,10 +31,8 @@ pub struct Verifiers {
 }
 
 /// One exchange.
-#[derive(Debug)]
 pub struct Server(State);
 
-#[derive(Debug)]
 enum State {
     Plain,
     LoginName,
@@ -46,7 +43,6 @@ enum State {
     Ended,
 }
 
-#[derive(Debug)]
 struct Scram {
     hash: Hash,
     /// The mechanism's name ends in -PLUS.
@@ -55,7 +51,6 @@ struct Scram {
     binding: Option<Vec<u8>>,
 }
 
-#[derive(Debug)]
 struct First {
     /// The GS2 header as sent, `p=tls-exporter,,`.
     gs2: String,

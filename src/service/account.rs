@@ -109,7 +109,7 @@ impl Accounts {
     /// [`Refusal::Exists`]; [`Refusal::NotFound`] for an unknown target.
     pub async fn domain_add(&self, actor: &Actor, domain: &Domain, alias_of: Option<&Domain>) -> Result<()> {
         let target = match alias_of {
-            Some(target) => Some(self.domain(target).await?.id),
+            Some(target) => Some(self.domain_of_its_own(target).await?.id),
             None => None,
         };
         let now = self.base.clock.now();
@@ -158,6 +158,15 @@ impl Accounts {
         found.ok_or(Refusal::NotFound)
     }
 
+    /// One whose addresses are its own.
+    async fn domain_of_its_own(&self, domain: &Domain) -> Result<DomainRow> {
+        let found = self.domain(domain).await?;
+        if found.alias_of.is_some() {
+            return Err(Refusal::Invalid("this domain repeats another's addresses: name that one"));
+        }
+        Ok(found)
+    }
+
     /// Adds an account with INBOX, Sent, Drafts, Junk, Trash, Archive, subscribed.
     ///
     /// # Errors
@@ -179,8 +188,8 @@ impl Accounts {
         if local.contains('+') || name.chars().any(char::is_control) || name.len() > 200 {
             return Err(Refusal::Invalid("an account's address has no + and its name no control characters"));
         }
-        let domain = self.domain(address.domain()).await?.id;
-        let secrets = self.secrets(password).await?;
+        let domain = self.domain_of_its_own(address.domain()).await?.id;
+        let secrets = self.secrets(None, password).await?;
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         let new = NewAccount { domain, local: &local, name, kind: 0, role: role as i16, quota_bytes: quota };
@@ -211,7 +220,7 @@ impl Accounts {
     /// [`Refusal::NotFound`], [`Refusal::Invalid`] for a password that breaks the rules.
     pub async fn set_password(&self, actor: &Actor, address: &Address, password: Secret<String>) -> Result<()> {
         let account = self.find(address).await?;
-        let secrets = self.secrets(password).await?;
+        let secrets = self.secrets(Some(account.id), password).await?;
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         tx.account_generation_raise(account.id).await?;
@@ -253,7 +262,10 @@ impl Accounts {
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         tx.account_remove(account.id).await?;
-        tx.audit_add(&row(actor, "account.remove", Some(account.id), &address.to_string(), None, None), now).await?;
+        let (name, role) = (&account.name, Role::from_number(account.role).name());
+        let before = json!({ "name": name, "role": role, "quota": account.quota_bytes });
+        let address = address.to_string();
+        tx.audit_add(&row(actor, "account.remove", Some(account.id), &address, Some(before), None), now).await?;
         Ok(tx.commit().await?)
     }
 
@@ -301,7 +313,7 @@ impl Accounts {
         if targets.is_empty() || targets.len() > 100 {
             return Err(Refusal::Invalid("an alias has 1 to 100 targets"));
         }
-        let domain = self.domain(alias.domain()).await?.id;
+        let domain = self.domain_of_its_own(alias.domain()).await?.id;
         let mut ends = Vec::new();
         for target in targets {
             ends.push(self.alias_end(target).await?);
@@ -345,11 +357,14 @@ impl Accounts {
     pub async fn alias_remove(&self, actor: &Actor, alias: &Address) -> Result<()> {
         let domain = self.domain(alias.domain()).await?.id;
         let now = self.base.clock.now();
+        let all = self.base.store.alias_list().await?;
+        let was = all.iter().find(|a| a.local == alias.key() && a.domain == alias.domain().as_str());
+        let before = was.map(|a| json!(a.targets.iter().chain(&a.account).collect::<Vec<_>>()));
         let mut tx = self.base.store.begin().await?;
         if !tx.address_remove(domain, &alias.key()).await? {
             return Err(Refusal::NotFound);
         }
-        tx.audit_add(&row(actor, "alias.remove", None, &alias.to_string(), None, None), now).await?;
+        tx.audit_add(&row(actor, "alias.remove", None, &alias.to_string(), before, None), now).await?;
         Ok(tx.commit().await?)
     }
 
@@ -358,16 +373,33 @@ impl Accounts {
         Ok(self.base.store.alias_list().await?)
     }
 
-    /// What is stored of a password; the slow work, done before the transaction.
-    async fn secrets(&self, password: Secret<String>) -> Result<Secrets> {
+    /// What is stored of a password; the slow work, done before the transaction. `account`: whose salts it takes.
+    async fn secrets(&self, account: Option<AccountId>, password: Secret<String>) -> Result<Secrets> {
         if password.expose().chars().count() < 8 {
             return Err(Refusal::Invalid("a password has at least 8 characters"));
         }
+        if password.expose().chars().any(char::is_control) {
+            return Err(Refusal::Invalid("a password has no control characters"));
+        }
         let phc = self.hasher.hash(password.clone()).await?;
         let with_sha1 = self.base.settings.switch("login.scram_sha1");
-        let mut salt = [0u8; 16];
-        aws_lc_rs::rand::fill(&mut salt).map_err(|_| Refusal::Internal(anyhow::anyhow!("no random numbers")))?;
-        Ok(Secrets { phc, password, with_sha1, salt })
+        let mechanisms =
+            [(kind::SCRAM_SHA_256, scram::Hash::Sha256, true), (kind::SCRAM_SHA_1, scram::Hash::Sha1, with_sha1)];
+        let mut verifiers = Vec::new();
+        for (kind, hash, _) in mechanisms.into_iter().filter(|(.., wanted)| *wanted) {
+            let stored = match account {
+                Some(account) => self.base.store.scram_salt(account, kind).await?,
+                None => None,
+            };
+            let (salt, iterations) = match stored {
+                Some(stored) => stored,
+                None => (fresh_salt()?, SCRAM_ITERATIONS),
+            };
+            let (password, salted) = (password.clone(), salt.clone());
+            let keys = self.hasher.run(move || scram::derive(hash, password.expose(), &salted, iterations)).await?;
+            verifiers.push(Verifier { kind, salt, iterations, keys });
+        }
+        Ok(Secrets { phc, verifiers })
     }
 
     async fn write_secrets(
@@ -379,21 +411,16 @@ impl Accounts {
     ) -> Result<()> {
         let keys = &self.base.keys;
         let mut sealed = vec![(kind::PASSWORD, keys.seal(secrets.phc.as_bytes(), "password")?)];
-        let mechanisms = [
-            (kind::SCRAM_SHA_256, scram::Hash::Sha256, true),
-            (kind::SCRAM_SHA_1, scram::Hash::Sha1, secrets.with_sha1),
-        ];
-        for (number, hash, wanted) in mechanisms {
-            if !wanted {
-                continue;
+        for verifier in &secrets.verifiers {
+            let (salt, iterations) =
+                tx.scram_salt_add(account, verifier.kind, &verifier.salt, verifier.iterations).await?;
+            // Somebody else gave the account its salt just now.
+            if (&salt, iterations) != (&verifier.salt, verifier.iterations) {
+                return Err(Refusal::Busy);
             }
-            let (salt, iterations) = tx.scram_salt_add(account, number, &secrets.salt, SCRAM_ITERATIONS).await?;
-            let password = secrets.password.clone();
-            let keys_of = move || scram::derive(hash, password.expose(), &salt, iterations);
             // A password that SASLprep forbids has no verifier: SCRAM then refuses it, PLAIN still works.
-            let derived = tokio::task::spawn_blocking(keys_of).await.map_err(|e| Refusal::Internal(e.into()))?;
-            if let Some((stored, server)) = derived {
-                sealed.push((number, keys.seal(&[stored, server].concat(), "verifier")?));
+            if let Some((stored, server)) = &verifier.keys {
+                sealed.push((verifier.kind, keys.seal(&[&stored[..], server].concat(), "verifier")?));
             }
         }
         for (kind, sealed) in &sealed {
@@ -406,9 +433,21 @@ impl Accounts {
 
 struct Secrets {
     phc: String,
-    password: Secret<String>,
-    with_sha1: bool,
-    salt: [u8; 16],
+    verifiers: Vec<Verifier>,
+}
+
+struct Verifier {
+    kind: i16,
+    salt: Vec<u8>,
+    iterations: u32,
+    /// StoredKey and ServerKey.
+    keys: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+fn fresh_salt() -> Result<Vec<u8>> {
+    let mut salt = vec![0u8; 16];
+    aws_lc_rs::rand::fill(&mut salt).map_err(|_| Refusal::Internal(anyhow::anyhow!("no random numbers")))?;
+    Ok(salt)
 }
 
 fn row<'a>(

@@ -36,7 +36,7 @@ impl Protocol {
 pub struct Origin {
     pub peer: IpAddr,
     pub protocol: Protocol,
-    /// The listener's or the SNI's domain, which completes a bare name.
+    /// The name that the client asked for (SNI): it, or the domain it is a host of, completes a bare name.
     pub domain_hint: Option<Domain>,
 }
 
@@ -85,15 +85,25 @@ pub enum ScramHash {
     Sha256,
 }
 
+impl ScramHash {
+    fn octets(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+        }
+    }
+}
+
 /// What a SCRAM exchange needs to know about a name; for unknown names it looks the same and proves nothing.
 pub struct ScramLookup {
     pub salt: Vec<u8>,
     pub iterations: u32,
-    /// StoredKey and ServerKey of each password that is allowed here.
+    /// StoredKey and ServerKey of each password that is allowed here; where there is none, of one that nobody knows.
     pub verifiers: Vec<(Vec<u8>, Vec<u8>)>,
     name: Option<Address>,
     found: Option<LoginRow>,
-    ids: Vec<i64>,
+    /// For each true verifier, the app password it belongs to.
+    apps: Vec<Option<i64>>,
 }
 
 /// State of a session at the start of a command.
@@ -162,11 +172,12 @@ impl Login {
         let account = found.as_ref().map_or(AccountId(0), |row| row.account);
         let stored = self.base.store.scram_salt(account, number).await?;
         let (salt, iterations) = stored.unwrap_or_else(|| {
-            let text = name.as_ref().map_or_else(|| username.to_owned(), Address::to_string);
+            // However the name is written, its salt is the same, as a known one's is.
+            let text = name.as_ref().map_or_else(|| username.to_owned(), subject);
             let digest = hmac::sign(&self.base.keys.hmac("scram salt"), format!("{number} {text}").as_bytes());
             (digest.as_ref()[..16].to_vec(), SCRAM_ITERATIONS)
         });
-        let mut lookup = ScramLookup { salt, iterations, verifiers: Vec::new(), name, found, ids: Vec::new() };
+        let mut lookup = ScramLookup { salt, iterations, verifiers: Vec::new(), name, found, apps: Vec::new() };
         let row = lookup.found.as_ref();
         let allowed = row
             .into_iter()
@@ -175,7 +186,12 @@ impl Login {
             let plain = self.base.keys.open(&credential.sealed, "verifier")?;
             let (stored, server) = plain.split_at(plain.len() / 2);
             lookup.verifiers.push((stored.to_vec(), server.to_vec()));
-            lookup.ids.push(credential.app.unwrap_or(credential.id));
+            lookup.apps.push(credential.app);
+        }
+        if lookup.verifiers.is_empty() {
+            let nobody = hmac::sign(&self.base.keys.hmac("scram nobody"), &lookup.salt);
+            let key = nobody.as_ref()[..mechanism.octets()].to_vec();
+            lookup.verifiers.push((key.clone(), key));
         }
         Ok(lookup)
     }
@@ -191,8 +207,17 @@ impl Login {
         authzid: &str,
         matched: Option<usize>,
     ) -> Result<Identity> {
-        let proved = matched.is_some_and(|n| n < lookup.verifiers.len());
-        self.conclude(origin, authzid, lookup.name, lookup.found, proved).await
+        let app = matched.and_then(|n| lookup.apps.get(n).copied());
+        let who = self.conclude(origin, authzid, lookup.name, lookup.found, app.is_some()).await?;
+        if let Some(app) = app.flatten() {
+            let _ = self.base.store.credential_used(app, self.base.clock.now()).await;
+        }
+        Ok(who)
+    }
+
+    /// How many argon2 runs there were: tests see by it that known and unknown names cost the same.
+    pub fn argon2_runs(&self) -> u64 {
+        self.hasher.runs()
     }
 
     /// Whether SCRAM-SHA-1 is offered.
@@ -213,17 +238,26 @@ impl Login {
         Ok(Fresh { highest_modseq: row.modseq })
     }
 
-    /// The address a name stands for: itself, or completed by the door's domain or the default one. `None`: no address
-    /// can be made of it.
+    /// The one address a name stands for: itself, or completed by the domain of the name that the client asked for, else
+    /// the default one; in a domain that repeats another's addresses, that one's. `None`: no address can be made of it.
     async fn complete(&self, origin: &Origin, name: &str) -> Result<Option<Address>> {
+        let store = &self.base.store;
+        let domain = |name: String| Domain::parse(&name).map_err(|e| Refusal::Internal(e.into()));
         if name.contains('@') {
-            return Ok(Address::parse(name).ok());
+            let Ok(address) = Address::parse(name) else { return Ok(None) };
+            return Ok(match store.domain_of_addresses(address.domain().as_str()).await? {
+                Some(ours) => Address::new(address.local(), domain(ours)?).ok(),
+                None => Some(address),
+            });
         }
-        let domain = match &origin.domain_hint {
-            Some(domain) if self.base.store.domain_is_known(domain.as_str()).await? => Some(domain.clone()),
-            _ => self.base.store.default_domain().await?.and_then(|d| Domain::parse(&d).ok()),
-        };
-        Ok(domain.and_then(|domain| Address::new(name, domain).ok()))
+        let hint = origin.domain_hint.as_ref();
+        for asked in hint.into_iter().cloned().chain(hint.and_then(Domain::parent)) {
+            if let Some(ours) = store.domain_of_addresses(asked.as_str()).await? {
+                return Ok(Address::new(name, domain(ours)?).ok());
+            }
+        }
+        let Some(default) = store.default_domain().await? else { return Ok(None) };
+        Ok(Address::new(name, domain(default)?).ok())
     }
 
     async fn lookup(&self, name: Option<&Address>) -> Result<Option<LoginRow>> {
@@ -346,13 +380,18 @@ impl Login {
     fn subjects(&self, origin: &Origin, name: Option<&Address>) -> Vec<String> {
         let mut out: Vec<String> = name.map(subject).into_iter().collect();
         if !(self.exempt)(origin.peer) {
-            out.push(format!("i:{}", origin.peer));
-            out.push(match origin.peer {
+            // A host may take any address of its /64.
+            let (host, network) = match origin.peer {
                 IpAddr::V4(ip) => {
-                    format!("n:{}", ip.octets()[..3].iter().map(u8::to_string).collect::<Vec<_>>().join("."))
+                    let [a, b, c, _] = ip.octets();
+                    (ip.to_string(), format!("{a}.{b}.{c}"))
                 }
-                IpAddr::V6(ip) => format!("n:{:x}:{:x}:{:x}", ip.segments()[0], ip.segments()[1], ip.segments()[2]),
-            });
+                IpAddr::V6(ip) => {
+                    let [a, b, c, d, ..] = ip.segments();
+                    (format!("{a:x}:{b:x}:{c:x}:{d:x}"), format!("{a:x}:{b:x}:{c:x}"))
+                }
+            };
+            out.extend([format!("i:{host}"), format!("n:{network}")]);
         }
         out.sort();
         out

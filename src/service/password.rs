@@ -42,12 +42,14 @@ impl Hasher {
         if password.expose().len() > LONGEST {
             return Err(Refusal::Invalid("a password has at most 1024 octets"));
         }
+        self.runs.fetch_add(1, Ordering::Relaxed);
         self.run(move || hash_now(&password)).await?
     }
 
     /// Whether a password fits a PHC string. Too long ones never fit, after the same work.
     pub async fn verify(&self, password: &Secret<String>, phc: Secret<String>) -> Result<bool> {
         let password = password.clone();
+        self.runs.fetch_add(1, Ordering::Relaxed);
         self.run(move || {
             let short = password.expose().len() <= LONGEST;
             let tried = if short { password.expose().as_bytes() } else { b"too long" };
@@ -62,15 +64,19 @@ impl Hasher {
         self.verify(password, Secret::new(self.nothing.to_string())).await.map(|_| ())
     }
 
-    /// How many argon2 runs there were: tests see by it that known and unknown names cost the same.
+    /// How many argon2 runs there were.
     pub fn runs(&self) -> u64 {
         self.runs.load(Ordering::Relaxed)
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let _place = self.places.acquire().await.map_err(|e| Refusal::Internal(e.into()))?;
-        self.runs.fetch_add(1, Ordering::Relaxed);
-        tokio::task::spawn_blocking(work).await.map_err(|e| Refusal::Internal(e.into()))
+    /// Runs slow work in one of the places; who gives up waiting does not free the place of work that goes on.
+    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let place = self.places.clone().acquire_owned().await.map_err(|e| Refusal::Internal(e.into()))?;
+        let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work()
+        });
+        done.await.map_err(|e| Refusal::Internal(e.into()))
     }
 }
 

@@ -25,6 +25,19 @@ pub enum Kind {
     Word(&'static [&'static str]),
 }
 
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let limit = |n: u64| written(*self, &Value::from(n));
+        match self {
+            Self::Switch => write!(f, "true or false"),
+            Self::Size { least, most } => write!(f, "a size from {} to {}", limit(*least), limit(*most)),
+            Self::Count { least, most } => write!(f, "a whole number from {least} to {most}"),
+            Self::Duration { least, most } => write!(f, "a duration from {} to {}", limit(*least), limit(*most)),
+            Self::Word(words) => write!(f, "one of: {}", words.join(", ")),
+        }
+    }
+}
+
 /// One setting as it is shown and checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Definition {
@@ -44,7 +57,7 @@ pub const DEFINITIONS: &[Definition] = &[
         name: "delivery.budget",
         kind: Kind::Size { least: 64 * MIB, most: 64 << 30 },
         default: "256MiB",
-        reason: "Memory for messages being received at once, over all connections; more lets more large mail in at the same time.",
+        reason: "Memory for messages being received at once, over all connections; more lets more large mail in at the same time. Takes effect at the next start.",
     },
     Definition {
         name: "delivery.over_quota",

@@ -34,7 +34,9 @@ sql! {
         SELECT a.local, d.name FROM account a JOIN top ON top.role = a.role JOIN domain d ON d.id = a.domain
         WHERE a.status = 0 ORDER BY (d.name = $1) DESC, a.id LIMIT (SELECT CASE WHEN role = 3 THEN 5 ELSE 1 END FROM top)";
     DOMAIN_KNOWN = "SELECT count(*) FROM domain WHERE name = $1";
-    DEFAULT_DOMAIN = "SELECT name FROM domain WHERE is_default";
+    /// A domain of ours; for one that repeats another's addresses, the other.
+    DOMAIN_OF_ADDRESSES = "SELECT COALESCE(t.name, d.name) FROM domain d LEFT JOIN domain t ON t.id = d.alias_of WHERE d.name = $1";
+    DEFAULT_DOMAIN = "SELECT COALESCE(t.name, d.name) FROM domain d LEFT JOIN domain t ON t.id = d.alias_of WHERE d.is_default";
 }
 
 /// What an address leads to.
@@ -117,6 +119,13 @@ impl Store {
     pub async fn domain_is_known(&self, domain: &str) -> Result<bool> {
         let (count,): (i64,) = sqlx::query_as(DOMAIN_KNOWN).bind(domain).fetch_one(self.read()).await?;
         Ok(count > 0)
+    }
+
+    /// The domain in whose name the addresses of `domain` stand: itself, or the one it repeats. `None`: not ours.
+    pub async fn domain_of_addresses(&self, domain: &str) -> Result<Option<String>> {
+        let row: Option<(String,)> =
+            sqlx::query_as(DOMAIN_OF_ADDRESSES).bind(domain).fetch_optional(self.read()).await?;
+        Ok(row.map(|(name,)| name))
     }
 
     /// The domain that completes bare names.

@@ -30,6 +30,7 @@ struct Inner {
     local: broadcast::Sender<Event>,
     outgoing: Mutex<HashSet<Event>>,
     wake: Notify,
+    turn: tokio::sync::Mutex<()>,
     stopped: tokio_util::sync::CancellationToken,
     node: u64,
 }
@@ -42,6 +43,7 @@ impl Hub {
             local: broadcast::channel(4096).0,
             outgoing: Mutex::default(),
             wake: Notify::new(),
+            turn: tokio::sync::Mutex::default(),
             stopped: tokio_util::sync::CancellationToken::new(),
             node: u64::from_le_bytes(node),
         }))
@@ -67,29 +69,42 @@ impl Hub {
         self.0.wake.notify_one();
     }
 
-    pub(super) fn stop(&self) {
+    /// Ends [`Hub::run`]. What was published and not told yet is told first: a verb ends right after its commit.
+    pub(super) async fn stop(&self, pool: &PgPool) {
         self.0.stopped.cancel();
+        self.send_gathered(pool).await;
     }
 
     /// Runs the notifier and the listener until the store is closed. A lost connection is made again; whoever listens
     /// is told [`Event::Lagged`] then.
     pub async fn run(&self, pool: PgPool) {
-        tokio::select! {
-            () = self.0.stopped.cancelled() => {}
-            () = self.send_all(&pool) => {}
-            () = self.listen(&pool) => {}
-        }
+        let listening = async {
+            tokio::select! {
+                () = self.0.stopped.cancelled() => {}
+                () = self.listen(&pool) => {}
+            }
+        };
+        tokio::join!(self.send_all(&pool), listening);
     }
 
     async fn send_all(&self, pool: &PgPool) {
         loop {
-            self.0.wake.notified().await;
+            tokio::select! {
+                () = self.0.stopped.cancelled() => return,
+                () = self.0.wake.notified() => {}
+            }
             tokio::time::sleep(GATHER).await;
-            let gathered = std::mem::take(&mut *self.0.outgoing.lock().unwrap_or_else(PoisonError::into_inner));
-            for payload in payloads(self.0.node, gathered) {
-                if let Err(error) = sqlx::query(NOTIFY).bind(&payload).execute(pool).await {
-                    tracing::debug!(%error, "a hint was not sent; the poll makes up for it");
-                }
+            self.send_gathered(pool).await;
+        }
+    }
+
+    async fn send_gathered(&self, pool: &PgPool) {
+        // Who stops waits for what is being sent.
+        let _turn = self.0.turn.lock().await;
+        let gathered = std::mem::take(&mut *self.0.outgoing.lock().unwrap_or_else(PoisonError::into_inner));
+        for payload in payloads(self.0.node, gathered) {
+            if let Err(error) = sqlx::query(NOTIFY).bind(&payload).execute(pool).await {
+                tracing::debug!(%error, "a hint was not sent; the poll makes up for it");
             }
         }
     }

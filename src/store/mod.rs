@@ -26,11 +26,12 @@ pub mod subscription;
 pub mod upkeep;
 
 pub use error::StoreError;
+pub use sqlx::postgres::PgConnectOptions;
 
 use crate::model::event::Event;
 use hub::Hub;
 use lane::Lane;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::postgres::{PgConnection, PgPool, PgPoolOptions};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,7 +161,7 @@ impl Store {
 
     /// Closes the pools, waiting for the statements under way.
     pub async fn close(&self) {
-        self.0.hub.stop();
+        self.0.hub.stop(&self.0.background).await;
         self.0.batches.clear();
         self.0.questions.clear();
         self.0.write.close().await;

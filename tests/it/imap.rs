@@ -231,7 +231,7 @@ async fn faults_count_in_a_row_and_all_of_them_before_sign_in() {
 #[tokio::test]
 async fn a_stranger_that_keeps_talking_is_shown_out() {
     let house = house().await;
-    let quick = Options { stranger: std::time::Duration::from_millis(300), ..options() };
+    let quick = Options { sign_in: std::time::Duration::from_millis(300), ..options() };
     let (mut member, _) = open(&house, quick.clone(), true).await;
     play(&mut member, "S: * OK <any>\nC: l LOGIN ann \"correct horse\"\nS: l OK <any>").await;
     let (mut client, _) = open(&house, quick, true).await;

@@ -55,8 +55,8 @@ fn what_the_dockerfile_copies_is_there_and_enough_to_build() {
     // The build stage's folder holds a whole package: cargo resolves it and every embedded file is found.
     let build = list.iter().find(|(stage, keyword, _)| *stage == 1 && keyword == "RUN").unwrap();
     assert!(build.2.starts_with("cargo build --release --locked && strip target/release/mailstead"));
-    // The dependencies are checked there already.
-    let target = root().join("target");
+    // The dependencies are built there already, wherever that is: TARGET/debug/mailstead.
+    let target = Path::new(env!("CARGO_BIN_EXE_mailstead")).ancestors().nth(2).unwrap();
     let output = Command::new("cargo")
         .args(["check", "--offline", "--locked", "--quiet"])
         .current_dir(folder.path())

@@ -280,6 +280,60 @@ async fn settings_are_checked_kept_and_audited() {
     assert!(matches!(settings.set(&admin, "no.such", "1").await, Err(Refusal::NotFound)));
     settings.reset(&admin, "message.size").await.unwrap();
     assert_eq!(settings.number("message.size"), 50 << 20);
+    let audit = house.audit("setting.%").await;
+    let row = |action: &str, before: Option<u64>, after: Option<u64>| {
+        (action.to_owned(), "message.size".to_owned(), before.map(|n| n.to_string()), after.map(|n| n.to_string()))
+    };
+    assert_eq!(audit, [row("setting.set", None, Some(10 << 20)), row("setting.reset", Some(10 << 20), None)]);
+}
+
+#[tokio::test]
+async fn every_administrative_act_is_audited() {
+    let house = house::House::new().await;
+    let accounts = &house.services.accounts;
+    let (admin, ann, all) = (Actor::command_line(), address("ann@example.test"), address("all@example.test"));
+    let second = Domain::parse("second.test").unwrap();
+    accounts.add(&admin, &ann, "Ann", Role::Helper, None, secret("correct horse")).await.unwrap();
+    accounts.set_suspended(&admin, &ann, true).await.unwrap();
+    accounts.set_suspended(&admin, &ann, false).await.unwrap();
+    accounts.set_password(&admin, &ann, secret("battery staple")).await.unwrap();
+    accounts.set_quota(&admin, &ann, Some(1 << 30)).await.unwrap();
+    accounts.alias_add(&admin, &all, &[ann.clone(), address("x@elsewhere.test")]).await.unwrap();
+    accounts.alias_remove(&admin, &all).await.unwrap();
+    accounts.remove(&admin, &ann).await.unwrap();
+    accounts.domain_add(&admin, &second, None).await.unwrap();
+    accounts.domain_default(&admin, &second).await.unwrap();
+    accounts.domain_remove(&admin, &second).await.unwrap();
+    let rows = house.audit("%").await;
+    let acts: Vec<(&str, &str)> = rows.iter().map(|row| (row.0.as_str(), row.1.as_str())).collect();
+    let (ann, all) = ("ann@example.test", "all@example.test");
+    assert_eq!(
+        acts,
+        [
+            ("domain.add", "example.test"),
+            ("account.add", ann),
+            ("account.suspend", ann),
+            ("account.resume", ann),
+            ("password.set", ann),
+            ("account.quota", ann),
+            ("alias.add", all),
+            ("alias.remove", all),
+            ("account.remove", ann),
+            ("domain.add", "second.test"),
+            ("domain.default", "second.test"),
+            ("domain.remove", "second.test"),
+        ]
+    );
+    assert!(rows.iter().all(|row| !format!("{row:?}").contains("correct horse")));
+    let before = |n: usize| rows[n].2.clone().unwrap_or_default();
+    assert!(before(7).contains("x@elsewhere.test") && before(8).contains("helper"), "{rows:?}");
+    // A change that is refused leaves no row.
+    let refused = accounts.add(&admin, &address("bob@example.test"), "", Role::Member, None, secret("short")).await;
+    assert!(matches!(refused, Err(Refusal::Invalid(_))));
+    let refused =
+        accounts.add(&admin, &address("b@example.test"), "", Role::Member, None, secret("with\0nul in it")).await;
+    assert!(matches!(refused, Err(Refusal::Invalid(_))));
+    assert_eq!(house.audit("%").await.len(), rows.len());
 }
 
 #[tokio::test]

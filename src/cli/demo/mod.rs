@@ -224,27 +224,26 @@ impl Book {
         json!({ "domain": DOMAIN, "web": Value::Null, "made": self.made.to_rfc3339(), "members": members })
     }
 
+    /// Who there is and where; a reader that goes away does not end the demo.
     fn print(&self, listening: &Listening, directory: &Path) {
-        println!("Mailstead's demo community {DOMAIN} is ready.\n");
+        let mut out = format!("Mailstead's demo community {DOMAIN} is ready.\n\n");
+        let mut line = |text: std::fmt::Arguments| out.push_str(&format!("{text}\n"));
         for (door, places) in listening {
-            println!("  {door:<12} {}", places.join("  "));
+            line(format_args!("  {door:<12} {}", places.join("  ")));
         }
-        println!("\n  {:<24} {:<13} {:<28} name", "address", "role", "password");
+        line(format_args!("\n  {:<24} {:<13} {:<28} name", "address", "role", "password"));
         for (person, (local, password)) in PEOPLE.iter().zip(&self.members) {
             let address = format!("{local}@{DOMAIN}");
-            println!("  {address:<24} {:<13} {password:<28} {}", person.role, person.name);
+            line(format_args!("  {address:<24} {:<13} {password:<28} {}", person.role, person.name));
         }
         let port = |door: &str| listening.get(door).and_then(|p| p.first()).cloned().unwrap_or_default();
-        println!(
-            "\nA mail client reads by IMAP at {} and sends by SMTP at {}, both with SSL/TLS from the start;",
-            port("imaps"),
-            port("submissions")
-        );
-        println!("the user name is the address, and the self-made certificate is to be accepted once.");
-        println!(
-            "\nPasswords are kept in {}. Ctrl-C ends; --fresh starts over.",
-            directory.join("demo.json").display()
-        );
+        let (imaps, submissions, book) = (port("imaps"), port("submissions"), directory.join("demo.json"));
+        line(format_args!(
+            "\nA mail client reads by IMAP at {imaps} and sends by SMTP at {submissions}, both with SSL/TLS from the start;"
+        ));
+        line(format_args!("the user name is the address, and the self-made certificate is to be accepted once."));
+        line(format_args!("\nPasswords are kept in {}. Ctrl-C ends; --fresh starts over.", book.display()));
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), out.as_bytes());
     }
 }
 

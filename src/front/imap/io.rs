@@ -7,7 +7,6 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Output beyond this is sent before more is made.
@@ -27,8 +26,6 @@ pub(super) struct Io {
     sent: usize,
     framer: Framer,
     shutdown: CancellationToken,
-    /// Until when a stranger may stay, however much it says.
-    pub deadline: Option<Instant>,
 }
 
 /// What the client said.
@@ -54,16 +51,7 @@ pub(super) enum Heard {
 impl Io {
     pub(super) fn new(stream: Stream, shutdown: CancellationToken) -> Self {
         let framer = Framer::default();
-        Self {
-            stream: Some(stream),
-            input: Vec::new(),
-            used: 0,
-            out: Vec::new(),
-            sent: 0,
-            framer,
-            shutdown,
-            deadline: None,
-        }
+        Self { stream: Some(stream), input: Vec::new(), used: 0, out: Vec::new(), sent: 0, framer, shutdown }
     }
 
     /// The next piece, read within `limit`; what is to be written goes out before a wait. Dropping it half-way loses
@@ -94,7 +82,6 @@ impl Io {
     }
 
     async fn read(&mut self, limit: Duration) -> io::Result<Option<Heard>> {
-        let limit = self.deadline.map_or(limit, |end| limit.min(end.saturating_duration_since(Instant::now())));
         self.flush(limit).await?;
         let room = if self.framer.in_literal() { LARGE } else { SMALL };
         self.input.drain(..self.used);

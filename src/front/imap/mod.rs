@@ -18,14 +18,18 @@ pub struct Options {
     pub hostname: String,
     /// For STARTTLS; `None`: not offered.
     pub tls: Option<ServerTls>,
-    /// From the greeting to sign-in, whatever is said.
+    /// Between commands before sign-in.
     pub stranger: Duration,
+    /// Until sign-in, however busy the client is.
+    pub sign_in: Duration,
     /// Between commands (RFC 9051 §5.4: at least 30 min).
     pub idle: Duration,
     /// Between packets of a literal, and for a client that does not read.
     pub data: Duration,
     /// Between proofs that an idling session is still good.
     pub renew: Duration,
+    /// A whole connection; it ends between two commands.
+    pub overall: Duration,
 }
 
 impl Options {
@@ -35,9 +39,11 @@ impl Options {
             hostname: hostname.to_owned(),
             tls,
             stranger: Duration::from_secs(180),
+            sign_in: Duration::from_secs(900),
             idle: Duration::from_secs(1860),
             data: Duration::from_secs(300),
             renew: Duration::from_secs(60),
+            overall: Duration::from_secs(24 * 3600),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::io::{Heard, Io};
 use super::reply::{Done, Stop, fault, refusal};
 use super::{Options, cmd};
+use crate::front::sign_in::origin;
 use crate::model::flags::SystemFlags;
 use crate::model::ids::Uid;
 use crate::model::mailbox::MailboxPath;
@@ -40,6 +41,7 @@ pub(super) struct Session {
     /// The command changed the selected mailbox, so the view is behind.
     pub changed: bool,
     errors: u32,
+    began: tokio::time::Instant,
 }
 
 /// How far the client has come.
@@ -73,10 +75,8 @@ enum Read {
 impl Session {
     pub(super) fn new(accepted: Accepted, options: Arc<Options>, services: Services) -> Self {
         let Accepted { stream, peer, shutdown, .. } = accepted;
-        let mut io = Io::new(stream, shutdown);
-        io.deadline = Some(tokio::time::Instant::now() + options.stranger);
         Self {
-            io,
+            io: Io::new(stream, shutdown),
             options,
             services,
             peer,
@@ -85,6 +85,7 @@ impl Session {
             failed_logins: 0,
             changed: false,
             errors: 0,
+            began: tokio::time::Instant::now(),
         }
     }
 
@@ -162,7 +163,7 @@ impl Session {
         let mut tag = String::new();
         loop {
             let limit = if source.lines.is_empty() { self.patience() } else { self.options.data };
-            match self.io.next(limit).await? {
+            match self.hear(limit).await? {
                 Heard::Closed => return Ok(Read::Ended(None)),
                 Heard::Shutdown => return Ok(Read::Ended(Some("Shutting down, try again soon"))),
                 Heard::TimedOut => return Ok(Read::Ended(Some("Waited too long"))),
@@ -247,6 +248,18 @@ impl Session {
         Ok(())
     }
 
+    /// The next piece, within `limit` of silence and of what the whole connection may take.
+    pub(super) async fn hear(&mut self, limit: Duration) -> io::Result<Heard> {
+        let overall = if self.who().is_some() { self.options.overall } else { self.options.sign_in };
+        let end = self.began + overall;
+        if end <= tokio::time::Instant::now() {
+            // A client that never stops talking never waits.
+            return Ok(Heard::TimedOut);
+        }
+        let heard = tokio::time::timeout_at(end, self.io.next(limit)).await;
+        heard.unwrap_or(Ok(Heard::TimedOut))
+    }
+
     /// How long the client may be silent between commands.
     pub(super) fn patience(&self) -> Duration {
         if self.who().is_some() { self.options.idle } else { self.options.stranger }
@@ -286,7 +299,7 @@ impl Session {
 
     /// Where the client stands, for the login service.
     pub(super) fn origin(&self) -> Origin {
-        Origin { peer: self.peer.ip(), protocol: Protocol::Imap, domain_hint: None }
+        origin(self.peer.ip(), Protocol::Imap, self.io.tls().as_ref())
     }
 
     /// How strings and names are written for this client.

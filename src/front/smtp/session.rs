@@ -3,6 +3,7 @@
 use super::io::{Heard, Io};
 use super::reply::refusal;
 use super::{Kind, Options, cmd};
+use crate::front::sign_in::origin;
 use crate::model::address::Address;
 use crate::model::dsn::{BodyKind, DsnRequest, Ret};
 use crate::net::listener::Accepted;
@@ -176,7 +177,7 @@ impl Session {
 
     /// Where the client stands, for the login service.
     pub(super) fn origin(&self) -> Origin {
-        Origin { peer: self.peer.ip(), protocol: Protocol::Submission, domain_hint: None }
+        origin(self.peer.ip(), Protocol::Submission, self.io.tls().as_ref())
     }
 
     /// The reply to a refusal; what a full mailbox means is a setting.

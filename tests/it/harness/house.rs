@@ -72,6 +72,11 @@ impl House {
         self.database.store()
     }
 
+    /// Actions of the audit that are like `pattern`, in order: action, subject, before, after.
+    pub async fn audit(&self, pattern: &str) -> Vec<(String, String, Option<String>, Option<String>)> {
+        self.database.audit(pattern).await
+    }
+
     /// Changes what is stored behind the services' back.
     pub async fn damage(&self, sql: &str) {
         self.database.execute(sql).await;

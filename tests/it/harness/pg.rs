@@ -111,6 +111,18 @@ impl Database {
         run(&cluster_dir(), &self.name, sql.to_owned()).await;
     }
 
+    /// Actions of the audit that are like `pattern`, in order: action, subject, before, after.
+    pub async fn audit(&self, pattern: &str) -> Vec<(String, String, Option<String>, Option<String>)> {
+        let mut conn = PgConnection::connect_with(&options(&cluster_dir(), &self.name)).await.expect("connect");
+        sqlx::query_as(
+            "SELECT action, subject_name, before::text, after::text FROM audit WHERE action LIKE $1 ORDER BY id",
+        )
+        .bind(pattern)
+        .fetch_all(&mut conn)
+        .await
+        .expect("audit")
+    }
+
     /// Lets connections in again.
     pub async fn reopen(&self) {
         run(&cluster_dir(), "postgres", format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", self.name)).await;

@@ -80,7 +80,6 @@ fn privacy() -> Done {
 fn welcome(session: &mut Session, who: Identity) -> Done {
     tracing::debug!(account.id = who.account().0, "signed in over IMAP");
     session.state = State::Member(who);
-    session.io.deadline = None;
     Done::with(Code::Capability(capabilities(session)), "Welcome")
 }
 
@@ -93,7 +92,7 @@ fn refused(session: &mut Session, why: Refusal) -> Done {
 impl Ask for Session {
     async fn ask(&mut self, challenge: &str) -> io::Result<Option<Answer>> {
         self.io.out.extend_from_slice(format!("+ {challenge}\r\n").as_bytes());
-        match self.io.next(self.options.stranger).await? {
+        match self.hear(self.options.stranger).await? {
             Heard::Line { text, literal: None } => Ok(Some(decode_answer(&text))),
             _ => Ok(None),
         }

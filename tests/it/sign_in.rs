@@ -1,0 +1,243 @@
+//! Signing in: the same cost for known and unknown names, what completes a name, channel binding.
+
+use crate::harness::house::House;
+use mailstead::front::imap;
+use mailstead::model::address::{Address, Domain};
+use mailstead::model::secret::Secret;
+use mailstead::net::client::{Check, ClientTls};
+use mailstead::net::listener::Accepted;
+use mailstead::net::stream::Stream;
+use mailstead::sasl::client::Client;
+use mailstead::sasl::{Mechanism, encode_challenge};
+use mailstead::service::account::{Actor, Role};
+use mailstead::service::login::{Origin, Protocol, ScramHash};
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_util::sync::CancellationToken;
+
+fn origin(asked: Option<&str>) -> Origin {
+    let domain_hint = asked.map(|name| Domain::parse(name).unwrap());
+    Origin { peer: [192, 0, 2, 1].into(), protocol: Protocol::Imap, domain_hint }
+}
+
+fn secret(raw: &str) -> Secret<String> {
+    Secret::new(raw.to_owned())
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// The statements since the last call, in order.
+    fn statements(&self) -> Vec<String> {
+        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
+        let statement = |line: &str| {
+            let line = line.split_once("sqlx::query")?.1;
+            Some(line.split_once("summary=\"")?.1.split_once('"')?.0.to_owned())
+        };
+        // A new connection's own setting is nobody's cost.
+        text.lines().filter_map(statement).filter(|summary| !summary.contains("set_config")).collect()
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_name_costs_what_a_wrong_password_costs() {
+    let house = House::new().await;
+    house.member("ann", "correct horse").await;
+    house.member("away", "correct horse").await;
+    let address = Address::parse("away@example.test").unwrap();
+    house.services.accounts.set_suspended(&Actor::command_line(), &address, true).await.unwrap();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let login = &house.services.login;
+    let mut seen = Vec::new();
+    // A wrong password, no such name, a suspended member's right password, in either form.
+    for (name, password) in [
+        ("ann", "wrong"),
+        ("nobody", "wrong"),
+        ("away", "correct horse"),
+        ("ann@example.test", "wrong"),
+        ("nobody@example.test", "wrong"),
+        ("away@example.test", "correct horse"),
+    ] {
+        log.statements();
+        let before = login.argon2_runs();
+        assert!(login.password(&origin(None), "", name, &secret(password)).await.is_err(), "{name}");
+        seen.push((log.statements(), login.argon2_runs() - before));
+    }
+    assert!(seen[0].0.len() >= 3 && seen[0].1 == 1, "{:?}", seen[0]);
+    assert!(seen[0] == seen[1] && seen[0] == seen[2], "{seen:#?}");
+    assert!(seen[3] == seen[4] && seen[3] == seen[5], "{seen:#?}");
+    let mut seen = Vec::new();
+    for name in ["ann", "nobody", "away"] {
+        log.statements();
+        let lookup = login.scram_begin(&origin(None), ScramHash::Sha256, name).await.unwrap();
+        let shape = (lookup.salt.len(), lookup.iterations, lookup.verifiers.len(), lookup.verifiers[0].0.len());
+        assert!(login.scram_finish(&origin(None), lookup, "", None).await.is_err());
+        seen.push((log.statements(), shape));
+    }
+    assert!(seen[0].0.len() >= 4, "{:?}", seen[0]);
+    assert!(seen[0] == seen[1] && seen[0] == seen[2], "{seen:#?}");
+}
+
+#[tokio::test]
+async fn a_made_up_salt_does_not_depend_on_how_the_name_is_written() {
+    let house = House::new().await;
+    house.member("ann", "correct horse").await;
+    let salt = |name: &'static str| async {
+        house.services.login.scram_begin(&origin(None), ScramHash::Sha256, name).await.unwrap().salt
+    };
+    for (one, other) in [("ann", "ANN@Example.Test"), ("nobody", "NoBody@EXAMPLE.test"), ("x@far.test", "X@FAR.test")] {
+        assert_eq!(salt(one).await, salt(other).await, "{one}");
+    }
+    // Where there is no verifier of a mechanism, a known name looks as an unknown one does.
+    let sha1 = |name: &'static str| house_lookup(&house, name);
+    assert_eq!(sha1("ann").await, sha1("nobody").await);
+}
+
+async fn house_lookup(house: &House, name: &str) -> (usize, u32, usize) {
+    let lookup = house.services.login.scram_begin(&origin(None), ScramHash::Sha1, name).await.unwrap();
+    (lookup.salt.len(), lookup.iterations, lookup.verifiers.len())
+}
+
+#[tokio::test]
+async fn a_bare_name_is_one_address() {
+    let house = House::new().await;
+    let (accounts, admin) = (&house.services.accounts, Actor::command_line());
+    let domain = |raw: &str| Domain::parse(raw).unwrap();
+    accounts.domain_add(&admin, &domain("second.test"), None).await.unwrap();
+    accounts.domain_add(&admin, &domain("alias.test"), Some(&domain("second.test"))).await.unwrap();
+    house.member("ann", "correct horse").await;
+    let address = Address::parse("ann@second.test").unwrap();
+    accounts.add(&admin, &address, "", Role::Member, None, secret("battery staple")).await.unwrap();
+    let sign_in = |asked: Option<&'static str>, name: &'static str, password: &'static str| {
+        let login = house.services.login.clone();
+        async move {
+            let who = login.password(&origin(asked), "", name, &secret(password)).await;
+            who.map(|who| who.address().to_string()).unwrap_or_default()
+        }
+    };
+    for (asked, name, password, wanted) in [
+        (None, "ann", "correct horse", "ann@example.test"),
+        (Some("mail.example.test"), "ann", "correct horse", "ann@example.test"),
+        (Some("mail.second.test"), "ann", "battery staple", "ann@second.test"),
+        (Some("second.test"), "ann", "battery staple", "ann@second.test"),
+        // Never tried elsewhere.
+        (Some("mail.second.test"), "ann", "correct horse", ""),
+        (None, "ann", "battery staple", ""),
+        // A name that is none of ours leaves it to the default.
+        (Some("mail.elsewhere.test"), "ann", "correct horse", "ann@example.test"),
+        // An alias domain stands for the other's addresses.
+        (Some("mail.alias.test"), "ann", "battery staple", "ann@second.test"),
+        (None, "ann@alias.test", "battery staple", "ann@second.test"),
+        // A whole address is what it is.
+        (Some("mail.second.test"), "ann@example.test", "correct horse", "ann@example.test"),
+    ] {
+        assert_eq!(sign_in(asked, name, password).await, wanted, "{asked:?} {name} {password}");
+    }
+    for wrong in [("ann@new.alias.test", Some("alias.test")), ("alias of an alias", None)] {
+        let added = match wrong.1 {
+            Some(target) => accounts.domain_add(&admin, &domain("third.test"), Some(&domain(target))).await,
+            None => {
+                let address = Address::parse("bob@alias.test").unwrap();
+                accounts.add(&admin, &address, "", Role::Member, None, secret("battery staple")).await.map(|_| ())
+            }
+        };
+        assert!(matches!(added, Err(mailstead::service::Refusal::Invalid(_))), "{}", wrong.0);
+    }
+}
+
+/// An IMAP session over TLS whose channel can be bound, right after the greeting.
+async fn dial(house: &House) -> Stream {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let local = listener.local_addr().unwrap();
+    let services = house.services.clone();
+    tokio::spawn(async move {
+        let (tcp, peer) = listener.accept().await.unwrap();
+        let tls = &crate::harness::dial::tls().server;
+        let stream = Stream::tcp(tcp).start_tls(tls, Duration::from_secs(10)).await.unwrap();
+        let options = Arc::new(imap::Options::new("mail.example.test", None));
+        imap::serve(Accepted { stream, peer, local, shutdown: CancellationToken::new() }, options, services).await;
+    });
+    let tls = ClientTls::trusting(rustls::RootCertStore::empty()).unwrap();
+    let stream = Stream::tcp(tokio::net::TcpStream::connect(local).await.unwrap());
+    let limit = Duration::from_secs(10);
+    let mut stream = stream.start_client_tls(&tls, Check::Nothing, "mail.example.test", limit).await.unwrap();
+    assert!(line(&mut stream).await.contains("AUTH=SCRAM-SHA-256-PLUS"));
+    stream
+}
+
+async fn line(stream: &mut Stream) -> String {
+    let mut out = Vec::new();
+    while !out.ends_with(b"\r\n") {
+        out.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(out).unwrap().trim_end().to_owned()
+}
+
+async fn send(stream: &mut Stream, text: &str) {
+    stream.write_all(format!("{text}\r\n").as_bytes()).await.unwrap();
+    stream.flush().await.unwrap();
+}
+
+/// Signs in with a mechanism and a binding; the tagged answer.
+async fn scram(house: &House, mechanism: Mechanism, bend: impl FnOnce(&mut Vec<u8>), password: &str) -> String {
+    let mut stream = dial(house).await;
+    let mut binding = stream.tls().unwrap().binding.unwrap();
+    bend(&mut binding);
+    let mut client = Client::new(mechanism, Some(&binding), "ann", password, "fyko+d2lbbFgONRv9qkxdawL");
+    let first = encode_challenge(&client.first());
+    send(&mut stream, &format!("a AUTHENTICATE {} {first}", mechanism.name())).await;
+    loop {
+        let said = line(&mut stream).await;
+        let Some(challenge) = said.strip_prefix("+ ") else { return said };
+        let mailstead::sasl::Answer::Octets(challenge) = mailstead::sasl::decode_answer(challenge.as_bytes()) else {
+            panic!("{said}")
+        };
+        let answer = client.answer(&challenge).expect("the server proves itself");
+        send(&mut stream, &encode_challenge(&answer)).await;
+    }
+}
+
+#[tokio::test]
+async fn scram_binds_the_channel_and_sees_a_downgrade() {
+    let house = House::new().await;
+    house.member("ann", "correct horse").await;
+    let (plus, bare) = (Mechanism::ScramSha256Plus, Mechanism::ScramSha256);
+    assert!(scram(&house, plus, |_| (), "correct horse").await.starts_with("a OK "));
+    assert!(scram(&house, bare, |_| (), "correct horse").await.starts_with("a OK "));
+    // Somebody in the middle has another channel to each side.
+    assert!(scram(&house, plus, |binding| binding[0] ^= 1, "correct horse").await.starts_with("a NO "));
+    assert!(scram(&house, plus, |_| (), "wrong").await.starts_with("a NO "));
+    // "y" says that no PLUS was offered here, which is not true; other kinds of binding are not known.
+    for (mechanism, first) in [
+        ("SCRAM-SHA-256", "y,,n=ann,r=abc"),
+        ("SCRAM-SHA-256", "p=tls-exporter,,n=ann,r=abc"),
+        ("SCRAM-SHA-256-PLUS", "n,,n=ann,r=abc"),
+        ("SCRAM-SHA-256-PLUS", "p=tls-unique,,n=ann,r=abc"),
+        ("SCRAM-SHA-256-PLUS", "p=tls-server-end-point,,n=ann,r=abc"),
+    ] {
+        let mut stream = dial(&house).await;
+        send(&mut stream, &format!("a AUTHENTICATE {mechanism} {}", encode_challenge(first.as_bytes()))).await;
+        assert!(line(&mut stream).await.starts_with("a BAD "), "{mechanism} {first}");
+    }
+}
