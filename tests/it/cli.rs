@@ -139,7 +139,7 @@ with smtplib.SMTP_SSL('127.0.0.1', int(sys.argv[1]), context=context) as client:
     for verb in ["show", "retry", "hold", "release", "drop"] {
         let output = place.run(&["queue", verb, &dropped], "");
         assert!(
-            output.status.code() == Some(1) && String::from_utf8_lossy(&output.stderr).contains("not found"),
+            output.status.code() == Some(1) && String::from_utf8_lossy(&output.stderr).contains("no such message"),
             "{verb}"
         );
     }
