@@ -11,6 +11,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// Batches under way at once: more makes them smaller, fewer leaves the disk idle between flushes.
 const BATCHES: usize = 2;
+/// Beside a batch of fewer octets another waits until it is full: what a batch costs is mostly its beginning and end.
+const LIGHT: usize = 1 << 20;
 const MOST_MESSAGES: usize = 64;
 const MOST_OCTETS: usize = 8 << 20;
 /// Batches a mailbox may take in a row before those who wait for others go first.
@@ -37,6 +39,8 @@ struct State {
     /// Mailboxes of the batches under way: their rows are locked, so nobody else asks for them.
     busy: HashSet<MailboxId>,
     running: usize,
+    /// Those of them below [`LIGHT`].
+    light: usize,
     /// Batches each mailbox has taken since it last let others go first.
     turns: HashMap<MailboxId, u32>,
 }
@@ -96,7 +100,7 @@ impl State {
     /// others; none whose mailbox is in another batch.
     fn take(&mut self) -> Vec<Waiting> {
         let mut draft = Draft::default();
-        if self.running >= BATCHES || self.waiting.is_empty() {
+        if self.running >= BATCHES || self.waiting.is_empty() || self.light > 0 && !self.would_fill() {
             return draft.list;
         }
         let tired: HashSet<MailboxId> = self.turns.iter().filter(|(_, n)| **n >= TURNS).map(|(id, _)| *id).collect();
@@ -111,10 +115,21 @@ impl State {
         }
         self.busy.extend(chosen);
         self.running += usize::from(!draft.list.is_empty());
+        self.light += usize::from(!draft.list.is_empty() && draft.octets < LIGHT);
         if self.waiting.is_empty() {
             self.turns.clear();
         }
         draft.list
+    }
+
+    /// Whether a batch of those who wait would be full.
+    fn would_fill(&self) -> bool {
+        let (mut messages, mut octets) = (0, 0);
+        self.waiting.iter().any(|waiting| {
+            messages += waiting.job.messages.len();
+            octets += waiting.job.octets();
+            messages >= MOST_MESSAGES || octets >= MOST_OCTETS
+        })
     }
 
     fn gather(&mut self, draft: &mut Draft, tired: &HashSet<MailboxId>) {
@@ -143,17 +158,24 @@ fn start(store: &Store) {
             return;
         }
         let held = Held::of(store, &batch);
-        tokio::spawn(run(batch, held, Slot(store.clone())));
+        let light = batch.iter().map(|waiting| waiting.job.octets()).sum::<usize>() < LIGHT;
+        tokio::spawn(run(batch, held, Slot { store: store.clone(), light }));
     }
 }
 
 /// One of the [`BATCHES`], given back however the batch ends.
-struct Slot(Store);
+struct Slot {
+    store: Store,
+    light: bool,
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.0.appends.state().running -= 1;
-        start(&self.0);
+        let mut state = self.store.0.appends.state();
+        state.running -= 1;
+        state.light -= usize::from(self.light);
+        drop(state);
+        start(&self.store);
     }
 }
 
@@ -200,7 +222,7 @@ enum Failure {
 /// Whoever got its locks at once is answered at once. Another process may hold some rows: those jobs wait in batches of
 /// their own, outside the slots, so that they hold up nobody else.
 async fn run(mut batch: Vec<Waiting>, mut held: Held, slot: Slot) {
-    let store = slot.0.clone();
+    let store = slot.store.clone();
     let mut later: BTreeMap<Vec<MailboxId>, Vec<Waiting>> = BTreeMap::new();
     let mut failed = None;
     // All of them, then those whose mailboxes were free.
@@ -359,7 +381,7 @@ mod tests {
         let batch = state.take();
         let ids: Vec<i64> = batch.iter().flat_map(Waiting::mailboxes).map(|id| id.0).collect();
         state.busy.clear();
-        state.running = 0;
+        (state.running, state.light) = (0, 0);
         ids
     }
 
@@ -387,6 +409,18 @@ mod tests {
         assert_eq!(state.take().len(), 1);
         state.busy.clear();
         assert!(state.take().is_empty(), "two batches are under way");
+    }
+
+    #[test]
+    fn beside_a_small_batch_only_a_full_one_begins() {
+        let mut state = state([waiting(&[1], 10)]);
+        assert_eq!(state.take().len(), 1);
+        state.waiting.extend((2..65).map(|id| waiting(&[id], 10)));
+        assert!(state.take().is_empty(), "63 wait for more");
+        state.waiting.push_back(waiting(&[70], 10));
+        assert_eq!(state.take().len(), 64);
+        let mut state = super::tests::state([waiting(&[1], 2 << 20), waiting(&[2], 8 << 20)]);
+        assert_eq!((state.take().len(), state.take().len()), (1, 1), "a large one holds up nobody");
     }
 
     #[test]
