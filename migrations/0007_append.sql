@@ -30,6 +30,14 @@ CREATE FUNCTION messages_append(
 DECLARE
     v_fresh  boolean[];
     v_group  int4;
+    v_i      int8;
+    v_n      int4 := 0;
+    v_id     int8;
+    v_hash   bytea;
+    v_new    boolean;
+    v_uid    int8;
+    v_modseq int8;
+    v_validity int8;
     v_thread int8;
     v_account int8;
     v_ref int8;
@@ -48,23 +56,31 @@ BEGIN
         RETURN;
     END IF;
 
-    WITH bumped AS (
+    FOR v_i, v_uid, v_modseq, v_validity IN
         UPDATE mailbox m SET uidnext = m.uidnext + p_box_n[c.i], modseq = m.modseq + 1,
             messages = m.messages + p_box_n[c.i], bytes = m.bytes + p_box_bytes[c.i],
             unseen = m.unseen + p_box_unseen[c.i], deleted = m.deleted + p_box_deleted[c.i]
         FROM unnest(p_box) WITH ORDINALITY AS c(id, i)
-        WHERE m.id = c.id RETURNING m.id, m.uidnext - p_box_n[c.i] AS uid, m.modseq, m.uidvalidity
-    )
-    SELECT array_agg(b.uid ORDER BY b.id), array_agg(b.modseq ORDER BY b.id), array_agg(b.uidvalidity ORDER BY b.id)
-    INTO o_uid, o_modseq, o_uidvalidity FROM bumped b;
+        WHERE m.id = c.id RETURNING c.i, m.uidnext - p_box_n[c.i], m.modseq, m.uidvalidity
+    LOOP
+        o_uid[v_i] := v_uid;
+        o_modseq[v_i] := v_modseq;
+        o_uidvalidity[v_i] := v_validity;
+    END LOOP;
 
-    WITH b AS (
+    FOR v_id, v_hash, v_new IN
         INSERT INTO blob (hash, size, touched_at)
         SELECT p_hash[i], p_blob_size[i], p_now FROM generate_series(1, cardinality(p_hash)) AS i
         ON CONFLICT (hash) DO UPDATE SET touched_at = EXCLUDED.touched_at
-        RETURNING id, hash, xmax = 0 AS fresh
-    )
-    SELECT array_agg(b.id ORDER BY b.hash), array_agg(b.fresh ORDER BY b.hash) INTO o_blob, v_fresh FROM b;
+        RETURNING id, hash, xmax = 0
+    LOOP
+        v_n := v_n + 1;
+        IF v_hash <> p_hash[v_n] THEN
+            RAISE 'blobs came back in another order';
+        END IF;
+        o_blob[v_n] := v_id;
+        v_fresh[v_n] := v_new;
+    END LOOP;
 
     INSERT INTO blob_chunk (blob, n, bytes)
     SELECT o_blob[p_chunk_blob[i]], p_chunk_n[i], p_chunk_bytes[i] FROM generate_series(1, cardinality(p_chunk_n)) AS i
