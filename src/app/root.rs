@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::service::seal::Keys;
 use anyhow::{Context, Result, bail};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown, lchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, lchown};
 use std::path::Path;
 
 /// Whom the appliance becomes where it was started as root: `mailstead` if there is such a user, else `nobody`.
@@ -77,9 +77,15 @@ fn hand_over(path: &Path, uid: u32, gid: u32) -> Result<()> {
     Ok(())
 }
 
+/// Makes the data directory, for its user alone. What belongs to somebody else is never taken over: their server may run
+/// there.
 pub(super) fn make_data_directory(path: &Path, user: Option<(u32, u32)>) -> Result<()> {
     std::fs::create_dir_all(path).with_context(|| path.display().to_string())?;
     if let Some((uid, gid)) = user {
+        let owner = std::fs::metadata(path).with_context(|| path.display().to_string())?.uid();
+        if owner != 0 && owner != uid {
+            bail!("{} belongs to the user with the number {owner}: run this as that user", path.display());
+        }
         chown(path, Some(uid), Some(gid)).with_context(|| path.display().to_string())?;
     }
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).with_context(|| path.display().to_string())

@@ -172,6 +172,20 @@ fn a_reload_takes_the_new_certificate_keeps_the_old_for_a_bad_one_and_drops_nobo
 }
 
 #[test]
+fn roots_verbs_leave_alone_what_belongs_to_another_user() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("SKIPPED: roots_verbs_leave_alone_what_belongs_to_another_user, as the tests do not run as root");
+        return;
+    }
+    let place = Place::new();
+    std::os::unix::fs::chown(place.path(), Some(12345), Some(12345)).unwrap();
+    let output = place.run(&["domain", "list"], "");
+    let words = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && words.contains("12345") && words.lines().count() == 1, "{words}");
+    assert_eq!(std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(place.path()).unwrap()), 12345);
+}
+
+#[test]
 fn root_is_given_up() {
     if !nix::unistd::geteuid().is_root() {
         eprintln!("SKIPPED: root_is_given_up, as the tests do not run as root");

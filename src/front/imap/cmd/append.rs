@@ -34,7 +34,8 @@ pub(super) async fn append(
     });
     let appended = session.services.messages.append(&who, &path, list.collect()).await;
     let appended = appended.map_err(|why| try_create(refusal(why)))?;
-    session.changed = session.view().is_ok_and(|view| *view.path() == path);
+    // Perhaps the selected mailbox, by whatever name: a look costs little.
+    session.changed = session.view().is_ok();
     let code = Code::AppendUid { uidvalidity: appended.uidvalidity, uids: appended.uids.into_iter().collect() };
     Ok(Done::with(code, "APPEND completed"))
 }

@@ -13,7 +13,8 @@ pub(super) async fn copy(session: &mut Session, by: By, set: &SequenceSet, mailb
     let uids = session.resolve(by, set)?;
     let copied = session.services.messages.copy(&who, session.view()?, &uids, &path).await;
     let copied = copied.map_err(|why| try_create(refusal(why)))?;
-    session.changed = *session.view()?.path() == path;
+    // The target may be the selected mailbox, by whatever name.
+    session.changed = true;
     let whole = copied.from.len() == uids.len();
     Ok(match copy_uid(copied) {
         Some(code) => Done::with(code, "COPY completed"),
