@@ -24,4 +24,4 @@ bench:
 # The long forms of the stress and crash tests.
 soak:
 	@.ci/install test
-	MAILSTEAD_SOAK=1 .ci/test --release
+	MAILSTEAD_SOAK=1 .ci/test --release --profile soak
