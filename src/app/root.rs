@@ -81,6 +81,7 @@ fn hand_over(path: &Path, uid: u32, gid: u32) -> Result<()> {
 /// there.
 pub(super) fn make_data_directory(path: &Path, user: Option<(u32, u32)>) -> Result<()> {
     std::fs::create_dir_all(path).with_context(|| path.display().to_string())?;
+    nothing_foreign(path)?;
     if let Some((uid, gid)) = user {
         let owner = std::fs::metadata(path).with_context(|| path.display().to_string())?.uid();
         if owner != 0 && owner != uid {
@@ -89,6 +90,41 @@ pub(super) fn make_data_directory(path: &Path, user: Option<(u32, u32)>) -> Resu
         chown(path, Some(uid), Some(gid)).with_context(|| path.display().to_string())?;
     }
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).with_context(|| path.display().to_string())
+}
+
+/// What stands in a data directory before or after the first start.
+const KNOWN: [&str; 8] = [
+    "secret.key",
+    "secret.draft",
+    "postgres",
+    "tls",
+    "lock",
+    "ready.json",
+    "ready.draft",
+    // At the top of a disk of its own.
+    "lost+found",
+];
+
+/// A folder is taken as data directory if it is empty or was one before: a wrong `--data` must not hand somebody's files
+/// to the service user.
+fn nothing_foreign(path: &Path) -> Result<()> {
+    if path.join("secret.key").exists() || path.join("postgres/data/PG_VERSION").exists() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(path).with_context(|| path.display().to_string())? {
+        let name = entry?.file_name();
+        let known = name.to_str().is_some_and(|name| {
+            KNOWN.contains(&name) || ["demo.", "mailstead."].iter().any(|own| name.starts_with(own))
+        });
+        if !known {
+            bail!(
+                "{} is no data directory, {} is in it: name one that is empty or not there yet",
+                path.display(),
+                name.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Reads the key file; the first start makes it.

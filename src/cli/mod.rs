@@ -33,7 +33,7 @@ First steps:
   echo 'correct horse' | mailstead account add ann@example.org --password-stdin --role owner
   mailstead serve                                 open the doors
   mailstead status                                see that they answer
-Verbs work beside a running server and without one. They exit with 0, 1 (failed) or 2 (usage).";
+Verbs work beside a running server and without one (key rotate only without). They exit with 0, 1 (failed) or 2 (usage).";
 
 /// Where the configuration and the data are.
 #[derive(Debug, Clone, Args)]
@@ -60,6 +60,36 @@ enum Verb {
     Upkeep(upkeep::Verb),
     #[command(flatten)]
     Admin(verbs::Verb),
+}
+
+impl Verb {
+    /// Whether it makes a new appliance where there is none.
+    fn founds(&self) -> bool {
+        use verbs::{DomainVerb, SettingsVerb};
+        matches!(
+            self,
+            Self::Serve
+                | Self::Demo { .. }
+                | Self::Admin(
+                    verbs::Verb::Domain(DomainVerb::Add { .. }) | verbs::Verb::Settings(SettingsVerb::Set { .. })
+                )
+        )
+    }
+}
+
+/// A verb that looks or changes has something to look at: a mistyped directory is told and not made.
+fn must_be_there(config: &Config) -> Result<()> {
+    let place = config.data_dir.display();
+    match config.key_file.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            bail!("there is no Mailstead in {place}: check --data, or begin with mailstead domain add or serve")
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            bail!("{place} is not yours: run this as root or as the user that Mailstead runs as")
+        }
+        Err(error) => bail!("{place}: {error}"),
+    }
 }
 
 /// Runs the program.
@@ -148,6 +178,9 @@ fn work(cli: Cli) -> anyhow::Result<()> {
         return runtime.block_on(demo::run(cli.place.data.as_deref(), fresh));
     }
     let config = Config::load(cli.place.config.as_deref(), cli.place.data.as_deref())?;
+    if !cli.verb.founds() {
+        must_be_there(&config)?;
+    }
     runtime.block_on(async {
         match cli.verb {
             Verb::Demo { .. } => Ok(()),

@@ -93,6 +93,10 @@ struct Places {
     log: PathBuf,
 }
 
+/// How long a start may take, and the pause between tries.
+const START: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_millis(500);
+
 impl PrivatePostgres {
     /// Makes the cluster if there is none, adopts a running server or starts one, and waits until it answers.
     ///
@@ -115,13 +119,33 @@ impl PrivatePostgres {
         if !server.places.data.join("PG_VERSION").exists() {
             server.init().await?;
         }
-        if server.running_pid().is_none() {
-            server.write_access()?;
-            server.child = Some(server.spawn()?);
-        }
-        server.wait_ready().await?;
+        server.bring_up().await?;
         server.make_roles().await?;
         Ok(server)
+    }
+
+    /// Starts the server where none runs. After a crash of everything the dead one's process, children or memory may be
+    /// in the way for a while: it is tried again until [`START`] is over.
+    async fn bring_up(&mut self) -> std::result::Result<(), PostgresError> {
+        let end = Instant::now() + START;
+        loop {
+            if self.running_pid().is_none() {
+                self.write_access()?;
+                self.child = Some(self.spawn()?);
+            }
+            match self.wait_ready().await {
+                Err(_) if self.has_ended() && Instant::now() < end => tokio::time::sleep(AGAIN).await,
+                other => return other,
+            }
+        }
+    }
+
+    /// The server that we wait for is no more.
+    fn has_ended(&mut self) -> bool {
+        match &mut self.child {
+            Some(child) => matches!(child.try_wait(), Ok(Some(_))),
+            None => self.lock.is_some() && self.running_pid().is_none(),
+        }
     }
 
     /// How to reach it in a role.
@@ -304,8 +328,7 @@ impl PrivatePostgres {
                 let _ = conn.close().await;
                 return Ok(());
             }
-            let over = self.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(Some(_))));
-            if over || began.elapsed() > Duration::from_secs(60) {
+            if self.has_ended() || began.elapsed() > START {
                 return Err(PostgresError::NotReady(self.places.log.clone()));
             }
             tokio::time::sleep(Duration::from_millis(25)).await;

@@ -163,6 +163,10 @@ fn nothing_is_lost_doubled_or_renumbered() {
         } else {
             child.kill().unwrap();
             child.wait().unwrap();
+            if round % 4 == 2 {
+                // Everything at once, as when memory runs out.
+                kill_postgres(&place, Victims::ALL[(round / 4 % 2) as usize], &mut dice);
+            }
             std::fs::remove_file(place.path().join("ready.json")).unwrap();
         }
         stop.store(true, Ordering::Relaxed);

@@ -113,7 +113,7 @@ fn line(stream: &mut impl Read) -> String {
 
 /// Starts `serve` with what it says gathered in a file.
 fn serve_logged(place: &Place, level: &str) -> (Running, serde_json::Value, PathBuf) {
-    let log = place.path().join("serve.log");
+    let log = place.path().join("mailstead.log");
     let file = std::fs::File::create(&log).unwrap();
     let mut command = place.command(&["serve"]);
     command.env("MAILSTEAD_LOG", level).stderr(file).stdout(Stdio::null());
@@ -179,10 +179,28 @@ fn roots_verbs_leave_alone_what_belongs_to_another_user() {
     }
     let place = Place::new();
     std::os::unix::fs::chown(place.path(), Some(12345), Some(12345)).unwrap();
-    let output = place.run(&["domain", "list"], "");
+    let output = place.run(&["domain", "add", "x.test"], "");
     let words = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(1) && words.contains("12345") && words.lines().count() == 1, "{words}");
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&std::fs::metadata(place.path()).unwrap()), 12345);
+}
+
+#[test]
+fn a_mistyped_directory_is_neither_made_nor_taken_over() {
+    use std::os::unix::fs::MetadataExt;
+    let place = Place::new();
+    std::fs::remove_file(place.path().join("mailstead.toml")).unwrap();
+    std::fs::write(place.path().join("important"), "hi").unwrap();
+    let before = std::fs::metadata(place.path()).unwrap();
+    for (verb, words) in [("list", "there is no Mailstead in"), ("add x.test", "important is in it")] {
+        let arguments: Vec<&str> = std::iter::once("domain").chain(verb.split(' ')).collect();
+        let output = place.run(&arguments, "");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && told.contains(words) && told.lines().count() == 1, "{told}");
+    }
+    let after = std::fs::metadata(place.path()).unwrap();
+    assert_eq!((before.uid(), before.mode()), (after.uid(), after.mode()));
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1);
 }
 
 #[test]

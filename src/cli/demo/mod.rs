@@ -143,12 +143,14 @@ async fn start_over(directory: &Path) -> Result<()> {
 
 /// Ends a PostgreSQL that a crash left behind.
 async fn stop_postgres(directory: &Path) -> Result<()> {
-    let file = directory.join("postgres/data/postmaster.pid");
-    let Some(pid) = std::fs::read_to_string(file).ok().and_then(|text| text.lines().next()?.parse().ok()) else {
+    let data = directory.join("postgres/data");
+    let text = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+    let Some(pid) = text.lines().next().and_then(|line| line.parse().ok()) else {
         return Ok(());
     };
-    let comm = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    if comm.trim() != "postgres" {
+    // The number may have gone to another process since, even to another PostgreSQL.
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    if memchr::memmem::find(&command, data.as_os_str().as_encoded_bytes()).is_none() {
         return Ok(());
     }
     let pid = nix::unistd::Pid::from_raw(pid);
