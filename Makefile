@@ -4,7 +4,9 @@ MAKEFLAGS += --no-print-directory
 # Installs what is missing, builds, starts the demo community.
 run:
 	@.ci/install run
-	cargo run --release --quiet -- demo
+	@echo "Building; the first time takes several minutes."
+	@cargo build --release --quiet
+	@cargo run --release --quiet -- demo
 
 # Installs what is missing, runs every check and test in its short form.
 test: lint

@@ -83,7 +83,7 @@ async fn fsck(config: &Config, repair: bool, json: bool) -> Result<()> {
     let watched = std::io::stderr().is_terminal();
     let told = |done, all| {
         if watched {
-            eprint!("\r{done} of {all} messages checked ");
+            eprint!("\r{done} of {all} bodies checked ");
             let _ = std::io::stderr().flush();
         }
     };
@@ -100,14 +100,16 @@ async fn fsck(config: &Config, repair: bool, json: bool) -> Result<()> {
             .iter()
             .map(|f| json!({ "kind": f.kind, "subject": f.subject, "detail": f.detail, "repaired": f.repaired }))
             .collect();
-        say(json!({ "messages": report.blobs, "octets": report.octets, "findings": findings }))?;
+        say(json!({ "bodies": report.blobs, "octets": report.octets, "findings": findings }))?;
     } else {
         for finding in &report.findings {
             let repaired = if finding.repaired { " (repaired)" } else { "" };
             say(format_args!("{}: {}: {}{repaired}", finding.kind, finding.subject, finding.detail))?;
         }
         let (messages, octets, findings) = (report.blobs, report.octets, report.findings.len());
-        say(format_args!("{messages} messages with {octets} octets checked, {findings} findings"))?;
+        say(format_args!(
+            "{messages} bodies (copies of a message share one) of {octets} octets checked, {findings} findings"
+        ))?;
     }
     if open == 0 { Ok(()) } else { bail!("{open} findings need care") }
 }
