@@ -99,6 +99,12 @@ impl MailboxPath {
         self.0.len() == 1 && self.0[0].0 == "INBOX"
     }
 
+    /// Whether a level is `.` or `..`: clients that keep mailboxes as files refuse the whole account for one such name.
+    /// They can be read, since older mailboxes may have them; none is made.
+    pub fn has_dots(&self) -> bool {
+        self.0.iter().any(|level| matches!(level.as_str(), "." | ".."))
+    }
+
     /// The path without its last level; `None` at the top.
     pub fn parent(&self) -> Option<MailboxPath> {
         (self.0.len() > 1).then(|| Self(self.0[..self.0.len() - 1].to_vec()))

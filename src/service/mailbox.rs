@@ -144,6 +144,10 @@ impl Tree {
     }
 }
 
+fn no_dots(path: &MailboxPath) -> Result<()> {
+    if path.has_dots() { Err(Refusal::Invalid("a mailbox can't be named . or ..")) } else { Ok(()) }
+}
+
 fn info(tree: &Tree, row: &MailboxRow, subscribed: &HashSet<String>) -> Result<MailboxInfo> {
     let path = tree.path(row.id)?;
     Ok(MailboxInfo {
@@ -209,13 +213,14 @@ impl Mailboxes {
     /// selectable again.
     ///
     /// # Errors
-    /// [`Refusal::Exists`]; [`Refusal::Limit`].
+    /// [`Refusal::Exists`]; [`Refusal::Limit`]; [`Refusal::Invalid`] for a level that is `.` or `..`.
     pub async fn create(
         &self,
         who: &Identity,
         path: &MailboxPath,
         special_use: Option<SpecialUse>,
     ) -> Result<Vec<MailboxInfo>> {
+        no_dots(path)?;
         let mut tx = self.base.store.begin().await?;
         let (tree, uidvalidity) = self.lock_tree(&mut tx, who).await?;
         if let Some(row) = tree.find(path) {
@@ -311,8 +316,9 @@ impl Mailboxes {
     ///
     /// # Errors
     /// [`Refusal::NotFound`], [`Refusal::Exists`], [`Refusal::Invalid`] for a move below itself or a name below it that
-    /// would become too long or too deep.
+    /// would become too long or too deep, and for a new level that is `.` or `..`.
     pub async fn rename(&self, who: &Identity, from: &MailboxPath, to: &MailboxPath) -> Result<()> {
+        no_dots(to)?;
         let mut tx = self.base.store.begin().await?;
         let (tree, uidvalidity) = self.lock_tree(&mut tx, who).await?;
         let row = tree.find(from).ok_or(Refusal::NotFound)?;

@@ -5,7 +5,7 @@ use crate::harness::house::House;
 use crate::harness::transcript;
 use mailstead::front::imap::{Options, serve};
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 async fn open(house: &House, options: Options, secure: bool) -> (Box<dyn Client>, CancellationToken) {
@@ -326,4 +326,55 @@ async fn commands_in_one_packet_are_answered_in_order() {
     play(&mut client, "S: * 1 EXISTS\nS: * 1 RECENT\nS: a OK <any>\nS: b NO [TRYCREATE] <any>").await;
     play(&mut client, "S: * 1 FETCH (RFC822.SIZE 4)\nS: c OK <any>\nS: + idling\nS: d OK <any>\nS: + Ready").await;
     play(&mut client, "C: b\nS: * SEARCH 1\nS: e OK <any>").await;
+}
+
+async fn append(client: &mut Box<dyn Client>, message: &str) {
+    client.write_all(format!("p APPEND INBOX {{{}+}}\r\n{message}\r\n", message.len()).as_bytes()).await.unwrap();
+    play(client, "S: * 1 EXISTS\nS: * 1 RECENT\nS: p OK <any>").await;
+}
+
+/// A NO never stands in the middle of a line, and the session goes on.
+#[tokio::test]
+async fn a_fetch_without_budget_is_a_no_at_the_start_of_a_line() {
+    let house = house().await;
+    let mut client = selected(&house, "INBOX").await;
+    let message = format!("Foo: bar\r\n{}\r\n{}", "X: y\r\n".repeat(60_000), "body\r\n".repeat(60_000));
+    append(&mut client, &message).await;
+    let all = house.services.spool.reserve(256 << 20).unwrap();
+    for items in ["BODY.PEEK[HEADER.FIELDS (FOO)]", "(UID BODY.PEEK[] BINARY.PEEK[1])", "BINARY.SIZE[1]"] {
+        play(&mut client, &format!("C: a FETCH 1 {items}\nS: a NO [LIMIT] Busy<any>")).await;
+    }
+    // What was marked as seen is told although its body is not.
+    play(&mut client, "C: b FETCH 1 BODY[HEADER.FIELDS (FOO)]\nS: * 1 FETCH (UID 1 FLAGS (\\Seen \\Recent))").await;
+    play(&mut client, "S: b NO [LIMIT] Busy<any>").await;
+    drop(all);
+    play(&mut client, "C: c FETCH 1 BODY.PEEK[HEADER.FIELDS (FOO)]").await;
+    play(&mut client, "S: * 1 FETCH (BODY[HEADER.FIELDS (FOO)] {12}\nS: Foo: bar\nS: \nS: )\nS: c OK <any>").await;
+}
+
+#[tokio::test]
+async fn octets_lost_before_the_first_are_a_no() {
+    let house = house().await;
+    let mut client = selected(&house, "INBOX").await;
+    append(&mut client, "a: b\r\n\r\nc\r\n").await;
+    house.damage("DELETE FROM blob_chunk").await;
+    for items in ["(UID BODY.PEEK[])", "(UID BODY.PEEK[HEADER.FIELDS (A)])", "(UID BINARY.PEEK[1])"] {
+        play(&mut client, &format!("C: a FETCH 1 {items}\nS: a NO [SERVERBUG] Internal error")).await;
+    }
+    play(&mut client, "C: b FETCH 1 RFC822.SIZE\nS: * 1 FETCH (RFC822.SIZE 11)\nS: b OK <any>").await;
+}
+
+/// Half of a literal can't be ended, and no answer may look like its other half.
+#[tokio::test]
+async fn octets_lost_in_the_middle_end_the_connection() {
+    let house = house().await;
+    let mut client = selected(&house, "INBOX").await;
+    append(&mut client, &format!("a: b\r\n\r\n{}", "body\r\n".repeat(400_000))).await;
+    house.damage("DELETE FROM blob_chunk WHERE n > 0 AND n = (SELECT max(n) FROM blob_chunk)").await;
+    play(&mut client, "C: a FETCH 1 (UID BODY.PEEK[])\nS: * 1 FETCH (UID 1 BODY[] {2400008}").await;
+    let mut rest = Vec::new();
+    // Cut without the end of TLS.
+    let _ = client.read_to_end(&mut rest).await;
+    assert!(!rest.is_empty() && rest.len() < 2_400_008);
+    assert!(!rest.windows(5).any(|piece| piece == b"a NO "));
 }

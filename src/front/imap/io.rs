@@ -24,6 +24,8 @@ pub(super) struct Io {
     pub out: Vec<u8>,
     /// How much of `out` was sent.
     sent: usize,
+    /// Octets sent before those in `out`.
+    gone: u64,
     framer: Framer,
     shutdown: CancellationToken,
 }
@@ -51,7 +53,7 @@ pub(super) enum Heard {
 impl Io {
     pub(super) fn new(stream: Stream, shutdown: CancellationToken) -> Self {
         let framer = Framer::default();
-        Self { stream: Some(stream), input: Vec::new(), used: 0, out: Vec::new(), sent: 0, framer, shutdown }
+        Self { stream: Some(stream), input: Vec::new(), used: 0, out: Vec::new(), sent: 0, gone: 0, framer, shutdown }
     }
 
     /// The next piece, read within `limit`; what is to be written goes out before a wait. Dropping it half-way loses
@@ -120,6 +122,20 @@ impl Io {
         self.out.len() - self.sent >= ENOUGH
     }
 
+    /// Where the output stands, for [`Io::take_back`].
+    pub(super) fn mark(&self) -> u64 {
+        self.gone + self.out.len() as u64
+    }
+
+    /// Drops what was written since `mark`; `false`: some of it was sent already.
+    pub(super) fn take_back(&mut self, mark: u64) -> bool {
+        let kept = mark.checked_sub(self.gone).map(|kept| kept as usize).filter(|kept| *kept >= self.sent);
+        if let Some(kept) = kept {
+            self.out.truncate(kept);
+        }
+        kept.is_some()
+    }
+
     /// Sends what is gathered; the client may take `limit` for each piece it reads. Dropping it half-way loses nothing.
     pub(super) async fn flush(&mut self, limit: Duration) -> io::Result<()> {
         if self.sent == self.out.len() {
@@ -135,6 +151,7 @@ impl Io {
             self.sent += wrote;
         }
         tokio::time::timeout(limit, stream.flush()).await.map_err(late)??;
+        self.gone += self.sent as u64;
         self.sent = 0;
         if self.out.capacity() > 2 * ENOUGH {
             self.out = Vec::new();
@@ -147,6 +164,7 @@ impl Io {
     pub(super) fn rest(&mut self) {
         if self.sent == self.out.len() {
             self.out = Vec::new();
+            self.gone += self.sent as u64;
             self.sent = 0;
         }
     }

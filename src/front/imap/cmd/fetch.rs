@@ -5,7 +5,7 @@ use crate::front::imap::io::Io;
 use crate::front::imap::reply::{Done, Stop};
 use crate::front::imap::session::Session;
 use crate::model::flags::SystemFlags;
-use crate::model::ids::ModSeq;
+use crate::model::ids::{ModSeq, Uid};
 use crate::model::uidset::UidSet;
 use crate::service::message::{Row, Want};
 use crate::service::snapshot::{Entry, Take, Update, View};
@@ -33,7 +33,13 @@ pub(super) async fn fetch(session: &mut Session, take: Take, mut asked: Asked) -
     if asked.items.iter().all(|item| matches!(item, FetchItem::Uid | FetchItem::Flags | FetchItem::ModSeq)) {
         return from_view(session, &asked).await;
     }
-    let (missing, unknown_encoding) = from_rows(session, &asked, &seen).await?;
+    let mut told = 0;
+    let read = from_rows(session, &asked, &seen, &mut told).await;
+    if read.is_err() {
+        // What was marked stays marked.
+        seen.iter().filter(|uid| *uid > told).for_each(|uid| session.tell_flags(uid));
+    }
+    let (missing, unknown_encoding) = read?;
     Ok(if unknown_encoding {
         Done::no(Code::UnknownCte, "Some parts have a transfer encoding that is not known")
     } else if missing && asked.by == By::Number {
@@ -139,8 +145,8 @@ fn wants(items: &[FetchItem], utf8: bool) -> Want {
     }
 }
 
-/// Whether messages were missing, and whether a BINARY could not be decoded.
-async fn from_rows(session: &mut Session, asked: &Asked, seen: &UidSet) -> Result<(bool, bool), Stop> {
+/// Whether messages were missing, and whether a BINARY could not be decoded; `last` is the last message answered.
+async fn from_rows(session: &mut Session, asked: &Asked, seen: &UidSet, last: &mut Uid) -> Result<(bool, bool), Stop> {
     let view = session.view()?.clone();
     let context = Context::of(session, &view);
     let services = session.services.clone();
@@ -166,6 +172,7 @@ async fn from_rows(session: &mut Session, asked: &Asked, seen: &UidSet) -> Resul
                     session.tell_flags(row.uid);
                 }
             }
+            *last = row.uid;
         }
         // The next rows are read while these are written.
         let (next, sent) = if session.io.is_full() {
@@ -190,6 +197,34 @@ async fn one(
     if !body.can_decode(items)? {
         return Ok(true);
     }
+    let _budget = body.reserve(items)?;
+    let start = body.io.mark();
+    if let Err(why) = line(context, body, items, n, entry).await {
+        // An answer can't stand in the middle of a line.
+        return Err(if body.io.take_back(start) { why } else { broken(why) });
+    }
+    if body.io.is_full() {
+        body.io.flush(body.limit).await?;
+    }
+    Ok(false)
+}
+
+/// Some of a line is out that can't be ended: only the end of the connection tells the client so.
+fn broken(why: Stop) -> Stop {
+    if let Stop::Io(_) = why {
+        return why;
+    }
+    tracing::warn!(?why, "a message could not be read to its end");
+    Stop::Io(std::io::ErrorKind::BrokenPipe.into())
+}
+
+async fn line(
+    context: &Context<'_>,
+    body: &mut Body<'_>,
+    items: &[FetchItem],
+    n: u32,
+    entry: &Entry<'_>,
+) -> Result<(), Stop> {
     begin(&mut body.io.out, n);
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
@@ -205,10 +240,7 @@ async fn one(
         }
     }
     body.io.out.extend_from_slice(b")\r\n");
-    if body.io.is_full() {
-        body.io.flush(body.limit).await?;
-    }
-    Ok(false)
+    Ok(())
 }
 
 fn of_row(io: &mut Io, item: &FetchItem, row: &Row) {

@@ -5,6 +5,7 @@ use crate::front::imap::reply::Stop;
 use crate::mime::section::{self, Located, MapPart, What};
 use crate::mime::text::decode_transfer;
 use crate::service::message::Row;
+use crate::service::spool::Reserved;
 use crate::service::{Refusal, Services};
 use crate::wire::imap::command::{FetchItem, Partial, Section, SectionText};
 use crate::wire::imap::response::{self, Form, literal_head, origin, path, put, string};
@@ -92,36 +93,45 @@ impl Body<'_> {
             return Ok(());
         };
         if let SectionText::Fields { names, not } = &asked.text {
-            let (_budget, header) = self.whole(range).await?;
+            let header = self.services.messages.read_all(self.row, range).await?;
             let fields = chosen_fields(header, names.clone(), *not).await?;
             let part = cut(0..fields.len() as u64, partial);
             return self.literal(&fields[part.start as usize..part.end as usize], false).await;
         }
         let range = cut(range, partial);
         let mut reading = self.services.messages.read(self.row, range.clone());
-        // The first piece before the literal is announced: what can't be read is then a NO, not a broken line.
-        let first = reading.next().await?;
         literal_head(&mut self.io.out, range.end - range.start, false);
-        let mut next = first;
+        let mut next = reading.next().await?;
         while let Some(piece) = next {
             self.io.out.extend_from_slice(&piece);
             next = if self.io.is_full() {
                 let (next, sent) = tokio::join!(reading.next(), self.io.flush(self.limit));
                 sent?;
-                next
+                next?
             } else {
-                reading.next().await
-            }
-            .map_err(broken)?;
+                reading.next().await?
+            };
         }
         Ok(())
     }
 
-    /// What has to be in memory at once, within the byte budget.
-    async fn whole(&self, range: Range<u64>) -> Result<(Option<crate::service::spool::Reserved>, Bytes), Stop> {
-        let size = range.end - range.start;
-        let budget = if size > SMALL { Some(self.services.spool.reserve(size)?) } else { None };
-        Ok((budget, self.services.messages.read_all(self.row, range).await?))
+    /// Budget for the largest of what has to be in memory at once, one item after the other: taken before the line
+    /// begins, since a line can't be ended for lack of it.
+    pub(super) fn reserve(&mut self, items: &[FetchItem]) -> Result<Option<Reserved>, Stop> {
+        let mut most = 0;
+        for item in items {
+            let range = match item {
+                FetchItem::Section { section: asked, .. } | FetchItem::Rfc822 { section: asked, .. }
+                    if matches!(asked.text, SectionText::Fields { .. }) =>
+                {
+                    self.locate(&asked.path, what(&asked.text))?
+                }
+                FetchItem::Binary { path, .. } | FetchItem::BinarySize { path } => self.locate(path, What::Whole)?,
+                _ => None,
+            };
+            most = most.max(range.map_or(0, |range| range.end - range.start));
+        }
+        Ok(if most > SMALL { Some(self.services.spool.reserve(most)?) } else { None })
     }
 
     async fn literal(&mut self, octets: &[u8], binary: bool) -> Result<(), Stop> {
@@ -149,14 +159,11 @@ impl Body<'_> {
     }
 
     /// A part with its transfer encoding undone.
-    async fn decoded(
-        &mut self,
-        path: &[u32],
-    ) -> Result<Option<(Option<crate::service::spool::Reserved>, Vec<u8>)>, Stop> {
+    async fn decoded(&mut self, path: &[u32]) -> Result<Option<Vec<u8>>, Stop> {
         let Some(range) = self.locate(path, What::Whole)? else { return Ok(None) };
         let encoding = self.map()?.find(path).map(|part| part.encoding.clone()).unwrap_or_default();
-        let (budget, raw) = self.whole(range).await?;
-        Ok(Some((budget, decode_transfer(&encoding, &raw).into_owned())))
+        let raw = self.services.messages.read_all(self.row, range).await?;
+        Ok(Some(decode_transfer(&encoding, &raw).into_owned()))
     }
 
     pub(super) async fn binary(&mut self, asked: &[u32], partial: Option<Partial>) -> Result<(), Stop> {
@@ -166,7 +173,7 @@ impl Body<'_> {
         put(&mut self.io.out, "]");
         origin(&mut self.io.out, partial.map(|p| p.start));
         self.io.out.push(b' ');
-        let Some((_budget, octets)) = decoded else {
+        let Some(octets) = decoded else {
             self.io.out.extend_from_slice(b"NIL");
             return Ok(());
         };
@@ -181,7 +188,7 @@ impl Body<'_> {
     }
 
     pub(super) async fn binary_size(&mut self, asked: &[u32]) -> Result<(), Stop> {
-        let size = self.decoded(asked).await?.map_or(0, |(_budget, octets)| octets.len());
+        let size = self.decoded(asked).await?.map_or(0, |octets| octets.len());
         put(&mut self.io.out, "BINARY.SIZE[");
         path(&mut self.io.out, asked);
         put(&mut self.io.out, format_args!("] {size}"));
@@ -200,10 +207,4 @@ async fn chosen_fields(header: Bytes, names: Vec<Vec<u8>>, not: bool) -> Result<
         return Ok(choose());
     }
     tokio::task::spawn_blocking(choose).await.map_err(|error| Refusal::Internal(error.into()).into())
-}
-
-/// Half of a literal is out: nothing sensible can follow on this connection.
-fn broken(why: Refusal) -> Stop {
-    tracing::warn!(%why, "a message could not be read to its end");
-    Stop::Io(std::io::ErrorKind::BrokenPipe.into())
 }

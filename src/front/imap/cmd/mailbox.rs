@@ -17,8 +17,8 @@ pub(super) async fn create(
     let path = session.path(mailbox.strip_suffix(b"/").unwrap_or(mailbox))?;
     let made = session.services.mailboxes.create(&who, &path, special_use).await;
     made.map_err(|why| match why {
-        // RFC 6154 §3: the reason is the use.
-        Refusal::Invalid(why) if special_use.is_some() => Done::no(Code::UseAttr, why).into(),
+        // RFC 6154 §3: the reason is the use, where it is not the name.
+        Refusal::Invalid(why) if special_use.is_some() && !path.has_dots() => Done::no(Code::UseAttr, why).into(),
         other => Stop::from(other),
     })?;
     normalized(session, mailbox, &path, &[]);
