@@ -324,7 +324,8 @@ impl Login {
             let subjects = self.subjects(origin, name.as_ref());
             let window = self.base.settings.duration("login.window");
             self.base.store.login_failure_add(&subjects, self.base.clock.now(), window).await?;
-            tracing::info!(peer.protocol = ?origin.protocol, "sign-in refused");
+            // The peer, for who shuts it out by the log; never the name, for people type passwords there.
+            tracing::info!(peer.address = %origin.peer, peer.protocol = ?origin.protocol, "sign-in refused");
             return Err(Refusal::WrongCredentials);
         };
         let failures = self
