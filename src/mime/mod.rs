@@ -6,6 +6,7 @@ pub mod content;
 pub mod date;
 pub mod envelope;
 pub mod header;
+pub mod mailboxes;
 pub mod params;
 pub mod section;
 pub mod structure;

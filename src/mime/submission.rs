@@ -1,36 +1,44 @@
-//! What submission does to a header (RFC 6409 §8): reads From, drops Bcc, adds Date and Message-ID.
+//! What submission does to a header (RFC 6409 §8): reads the senders, drops Bcc, adds Date and Message-ID.
 
-use super::address;
 use super::header::{end_of_header, fields, unfold};
+use super::mailboxes::mailboxes;
 use crate::model::address::Address;
 
-/// Longest From that is read, in octets: no reader of lists passes over any of what fits in it.
-const LONGEST_FROM: usize = 4096;
+/// Longest field with senders that is read, in octets.
+const LONGEST: usize = 4096;
 
-/// Every address of every From field; `None` where one can't be read or there is none.
-pub fn from_addresses(raw: &[u8]) -> Option<Vec<Address>> {
-    let header = &raw[..end_of_header(raw)];
-    let mut out = Vec::new();
-    for field in fields(header).filter(|f| f.is("From")) {
-        // What is not read can't be vouched for: a field that may not be read to its end, and one of comments alone.
-        if field.value.len() > LONGEST_FROM {
-            return None;
-        }
-        let list = address::list(&unfold(field.value));
-        if list.is_empty() {
-            return None;
-        }
-        for entry in list {
-            let (Some(mailbox), Some(host)) = (entry.mailbox, entry.host) else { return None };
-            let text = format!("\"{}\"@{}", escape(&String::from_utf8(mailbox).ok()?), String::from_utf8(host).ok()?);
-            out.push(Address::parse(&text).ok()?);
-        }
-    }
-    (!out.is_empty()).then_some(out)
+/// The fields that clients show as whom a message is from.
+const SENDERS: [&str; 4] = ["From", "Sender", "Resent-From", "Resent-Sender"];
+
+/// Why a header has no senders to vouch for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadSenders {
+    /// No From, or one without an address.
+    Missing,
+    /// A field that is too long or not written to the letter: another reader may find more in it.
+    Unreadable,
 }
 
-fn escape(local: &str) -> String {
-    local.replace('\\', "\\\\").replace('"', "\\\"")
+/// Every address of every From, Sender, Resent-From and Resent-Sender field.
+///
+/// # Errors
+/// See [`BadSenders`].
+pub fn senders(raw: &[u8]) -> Result<Vec<Address>, BadSenders> {
+    let header = &raw[..end_of_header(raw)];
+    let (mut out, mut from) = (Vec::new(), false);
+    for field in fields(header).filter(|f| SENDERS.iter().any(|name| f.is(name))) {
+        if field.value.len() > LONGEST {
+            return Err(BadSenders::Unreadable);
+        }
+        let list = mailboxes(&unfold(field.value)).ok_or(BadSenders::Unreadable)?;
+        match (list.is_empty(), field.is("From")) {
+            (true, true) => return Err(BadSenders::Missing),
+            (true, false) => return Err(BadSenders::Unreadable),
+            (false, is_from) => from |= is_from,
+        }
+        out.extend(list);
+    }
+    if from { Ok(out) } else { Err(BadSenders::Missing) }
 }
 
 /// How many Received fields there are, for the loop limit (RFC 5321 §6.3).
@@ -77,25 +85,34 @@ mod tests {
     }
 
     #[test]
-    fn from_is_read_whole_or_not_at_all() {
-        let from =
-            |raw: &str| from_addresses(raw.as_bytes()).map(|l| l.iter().map(Address::to_string).collect::<Vec<_>>());
-        assert_eq!(
-            from("From: A <a@b.test>, \"x y\"@b.test\r\n\r\n"),
-            Some(vec!["a@b.test".into(), "\"x y\"@b.test".into()])
-        );
-        assert_eq!(from("From: a@b.test\r\nFrom: c@d.test\r\n\r\n"), Some(vec!["a@b.test".into(), "c@d.test".into()]));
-        for bad in [
-            "From: nobody\r\n\r\n",
-            "From: (evil@x.test)\r\nFrom: a@b.test\r\n\r\n",
-            "From: Group: a@b.test;\r\n\r\n",
-            &format!("From: a@b.test{}evil@x.test\r\n\r\n", ",".repeat(5000)),
+    fn senders_are_read_whole_or_not_at_all() {
+        let read = |raw: &str| senders(raw.as_bytes()).map(|l| l.iter().map(Address::to_string).collect::<Vec<_>>());
+        for (raw, addresses) in [
+            ("From: A <a@b.test>, \"x y\"@b.test\r\n\r\n", &["a@b.test", "\"x y\"@b.test"][..]),
+            ("From: a@b.test\r\nFrom: c@d.test\r\n\r\n", &["a@b.test", "c@d.test"]),
+            ("From: \"a@b.test\" (a@b.test)\r\n <c@d.test>\r\n\r\n", &["c@d.test"]),
+            ("sender: s@b.test\r\nFrom: a@b.test\r\n\r\n", &["s@b.test", "a@b.test"]),
+            (
+                "From: a@b.test\r\nResent-From: r@b.test\r\nResent-Sender: s@b.test\r\n",
+                &["a@b.test", "r@b.test", "s@b.test"],
+            ),
         ] {
-            assert_eq!(from(bad), None, "{bad:.80}");
+            assert_eq!(read(raw), Ok(addresses.iter().map(|a| (*a).to_owned()).collect()), "{raw}");
         }
-        assert_eq!(from("From: a@b.test <c@d.test>\r\n\r\n"), Some(vec!["c@d.test".into()]));
-        assert_eq!(from("From: \"a@b.test\" (a@b.test)\r\n <c@d.test>\r\n\r\n"), Some(vec!["c@d.test".into()]));
-        assert_eq!(from("Subject: x\r\n\r\nFrom: a@b\r\n"), None);
+        let long = format!("From: a@b.test{}\r\n\r\n", " ".repeat(5000));
+        for (raw, why) in [
+            ("Subject: x\r\n\r\nFrom: a@b\r\n", BadSenders::Missing),
+            ("Sender: a@b.test\r\n\r\n", BadSenders::Missing),
+            ("From: (evil@x.test)\r\nFrom: a@b.test\r\n\r\n", BadSenders::Missing),
+            ("From: nobody\r\n\r\n", BadSenders::Unreadable),
+            ("From: Group: a@b.test;\r\n\r\n", BadSenders::Unreadable),
+            ("From: a@b.test <c@d.test>\r\n\r\n", BadSenders::Unreadable),
+            ("From: a@b.test\r\nSender: nobody\r\n\r\n", BadSenders::Unreadable),
+            ("From: a@b.test\r\nSender:\r\n\r\n", BadSenders::Unreadable),
+            (&long, BadSenders::Unreadable),
+        ] {
+            assert_eq!(read(raw), Err(why), "{raw:.80}");
+        }
     }
 
     #[test]

@@ -112,6 +112,11 @@ impl Address {
         Some((base, &self.local[plus + 1..]))
     }
 
+    /// Whether the local part is a dot-atom, which stands without quotes.
+    pub fn is_plain(&self) -> bool {
+        is_dot_atom(&self.local)
+    }
+
     /// Whether an envelope needs SMTPUTF8 to carry it (RFC 6531 §3.4).
     pub fn needs_utf8(&self) -> bool {
         !self.local.is_ascii()
@@ -127,7 +132,7 @@ pub fn fold_local(local: &str) -> String {
 /// Writes the wire form: quoted where the local part is no dot-atom.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if is_dot_atom(&self.local) {
+        if self.is_plain() {
             return write!(f, "{}@{}", self.local, self.domain);
         }
         f.write_str("\"")?;

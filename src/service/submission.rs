@@ -8,7 +8,7 @@ use super::login::Identity;
 use super::queue::of_report;
 use super::spool::Spooled;
 use super::{Base, Refusal, Result};
-use crate::mime::submission::{from_addresses, prepare};
+use crate::mime::submission::{BadSenders, prepare, senders};
 use crate::model::address::Address;
 use crate::model::dsn::{BodyKind, DsnRequest, Ret};
 use crate::model::flags::SystemFlags;
@@ -46,12 +46,14 @@ impl Submission {
         Self { base, directory, hostname }
     }
 
-    /// Whether a member may use a sender address: one of their own, a `+detail` of it too.
+    /// Whether a member may use a sender address: one of their own, a `+detail` of it too where it needs no quotes: in
+    /// quotes the detail could show as an address of its own.
     ///
     /// # Errors
     /// [`Refusal::Denied`].
     pub async fn may_send_as(&self, who: &Identity, sender: &Address) -> Result<()> {
-        let base = sender.split_detail().map_or_else(|| sender.key(), |(base, _)| base.key());
+        let detail = sender.split_detail().filter(|_| sender.is_plain());
+        let base = detail.map_or_else(|| sender.key(), |(base, _)| base.key());
         let own = self.base.store.address_is_of(who.account(), sender.domain().as_str(), &sender.key(), &base).await?;
         if own { Ok(()) } else { Err(Refusal::Denied) }
     }
@@ -72,11 +74,14 @@ impl Submission {
     /// Takes a message; `Ok` means that every copy is committed, delivered or queued.
     ///
     /// # Errors
-    /// [`Refusal::Denied`] if the header's From is not the member's; nothing is sent then.
+    /// [`Refusal::Denied`] if the header's From, Sender or what they were at a resending is not the member's, or can be
+    /// read in more than one way; nothing is sent then.
     pub async fn submit(&self, who: &Identity, outgoing: Outgoing) -> Result<()> {
-        let from = from_addresses(outgoing.message.bytes())
-            .ok_or(Refusal::Invalid("the message needs a From field with an address"))?;
-        for address in &from {
+        let senders = senders(outgoing.message.bytes()).map_err(|why| match why {
+            BadSenders::Missing => Refusal::Invalid("the message needs a From field with an address"),
+            BadSenders::Unreadable => Refusal::Denied,
+        })?;
+        for address in &senders {
             self.may_send_as(who, address).await?;
         }
         let now = self.base.clock.now();

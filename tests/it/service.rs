@@ -240,6 +240,12 @@ async fn a_member_sends_as_themselves_only() {
     let ann = sign_in(services, "ann", "correct horse").await.unwrap();
     assert!(services.submission.may_send_as(&ann, &address("ann+x@example.test")).await.is_ok());
     assert!(matches!(services.submission.may_send_as(&ann, &address("bob@example.test")).await, Err(Refusal::Denied)));
+    for detail in ["\"ann+ <ada@x> \"@example.test", "\"ann+,x\"@example.test", "\"ann+x.\"@example.test"] {
+        assert!(
+            matches!(services.submission.may_send_as(&ann, &address(detail)).await, Err(Refusal::Denied)),
+            "{detail}"
+        );
+    }
     let submit = |from: &'static str| {
         let ann = ann.clone();
         async move {

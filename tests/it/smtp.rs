@@ -318,6 +318,7 @@ async fn members_send_as_themselves() {
     assert_eq!(say(&mut client, "AUTH PLAIN AGFubgBjb3JyZWN0IGhvcnNl").await, "235 2.7.0");
     assert_eq!(say(&mut client, "MAIL FROM:<bob@example.test>").await, "553 5.7.1");
     assert_eq!(say(&mut client, "MAIL FROM:<ann@elsewhere.test>").await, "553 5.7.1");
+    assert_eq!(say(&mut client, "MAIL FROM:<\"ann+ <bob@x> \"@example.test>").await, "553 5.7.1");
     for (from, code) in [
         ("From: Ann+x@Example.test", "250 2.0.0"),
         ("From: Sales <sales@example.test>, ann@example.test", "250 2.0.0"),
@@ -328,6 +329,25 @@ async fn members_send_as_themselves() {
         ("From: ann@example.test <bob@example.test>", "550 5.7.1"),
         ("From: (ann@example.test)", "550 5.6.0"),
         ("From : bob@example.test", "550 5.7.1"),
+        // An address of another's where a detail of one's own seems to stand.
+        ("From: <ann+,president@bank.test,x@example.test>", "550 5.7.1"),
+        ("From: <ann+ <president@bank.test> <x@example.test>", "550 5.7.1"),
+        ("From: <ann+x@bank.test> <y@example.test>", "550 5.7.1"),
+        ("From: ann+x president@bank.test y@example.test", "550 5.7.1"),
+        ("From: \"ann+,president@bank.test,x\"@example.test", "550 5.7.1"),
+        ("From: nobody", "550 5.7.1"),
+        ("From: ann@example.test\r\nSender: president@bank.test", "550 5.7.1"),
+        ("From: ann@example.test\r\nSENDER: nobody", "550 5.7.1"),
+        ("From: ann@example.test\r\nResent-From: president@bank.test", "550 5.7.1"),
+        ("From: ann@example.test\r\nResent-Sender: bob@example.test", "550 5.7.1"),
+        ("From: \"Ann, the \\\"Great\\\"\" <ann+x@example.test>", "250 2.0.0"),
+        ("From: =?utf-8?Q?Ann=2C?= =?utf-8?B?TGVl?= <ann@example.test>", "250 2.0.0"),
+        ("From: (an (old\\) way), bob@example.test) ann@example.test (Ann Lee)", "250 2.0.0"),
+        ("From: Ann B. Lee\r\n\t<ann@example.test>", "250 2.0.0"),
+        ("From: ann@example.test,\r\n sales@example.test\r\nSender: Ann <ann@example.test>", "250 2.0.0"),
+        ("From: ann@example.test\r\nResent-From: sales@example.test\r\nResent-Sender: ann@example.test", "250 2.0.0"),
+        // Last, for what is looked at below.
+        ("From: Sales <sales@example.test>, ann+y@example.test", "250 2.0.0"),
         ("Subject: none", "550 5.6.0"),
     ] {
         assert_eq!(say(&mut client, "MAIL FROM:<ann@example.test>").await, "250 2.1.0");
