@@ -5,9 +5,11 @@ use super::password::Hasher;
 use super::{Base, Refusal, Result};
 use crate::model::address::{Address, Domain, fold_local};
 use crate::model::ids::{AccountId, MailboxId, ModSeq};
+use crate::model::network::Network;
 use crate::model::secret::Secret;
 use crate::store::credential::{CredentialRow, LoginRow, kind};
 use aws_lc_rs::hmac;
+use chrono::{DateTime, TimeDelta, Utc};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,6 +106,7 @@ pub struct ScramLookup {
     found: Option<LoginRow>,
     /// For each true verifier, the app password it belongs to.
     apps: Vec<Option<i64>>,
+    standing: Standing,
 }
 
 /// State of a session at the start of a command.
@@ -120,19 +123,39 @@ pub const SCRAM_ITERATIONS: u32 = 100_000;
 /// argon2 each time.
 const REMEMBER: Duration = Duration::from_secs(300);
 
+/// How long a network stays known as one that an account signed in from.
+const KNOWN: TimeDelta = TimeDelta::days(30);
+
+/// What the limits say of a try that is not refused at once.
+///
+/// Strangers who guess at an account shut it for everybody, but not for networks that it signed in from: those have
+/// the limits of address and network alone. Nobody may learn by that which names there are, nor which of them signed in
+/// from here. So where anybody signed in from a network, each try of a shut name there costs what a wrong password
+/// costs, and the answer is that of the limit, unless account, network and password fit together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Open,
+    /// The name had too many failures.
+    Shut,
+}
+
 /// Signs people in. Cheap to clone.
 #[derive(Clone)]
 pub struct Login {
     base: Base,
     hasher: Hasher,
     remembered: moka::sync::Cache<[u8; 32], ()>,
+    /// When an account (`None`: anybody) last signed in from a network. Forgotten with the process: until the next
+    /// sign-in from there the account's limit holds.
+    known: moka::sync::Cache<(Option<AccountId>, Network), DateTime<Utc>>,
     exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
 }
 
 impl Login {
     pub(crate) fn new(base: Base, hasher: Hasher, exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>) -> Self {
         let remembered = moka::sync::Cache::builder().max_capacity(10_000).time_to_live(REMEMBER).build();
-        Self { base, hasher, remembered, exempt }
+        let known = moka::sync::Cache::builder().max_capacity(50_000).build();
+        Self { base, hasher, remembered, known, exempt }
     }
 
     /// Signs in with a password or an app password.
@@ -148,16 +171,16 @@ impl Login {
         password: &Secret<String>,
     ) -> Result<Identity> {
         let name = self.complete(origin, authcid).await?;
-        self.check_limits(origin, name.as_ref()).await?;
+        let standing = self.check_limits(origin, name.as_ref()).await?;
         let found = self.lookup(name.as_ref()).await?;
-        let proved = match &found {
+        let proved = match found.as_ref().filter(|row| self.admits(standing, origin, row)) {
             Some(row) => self.prove(origin, row, password).await?,
             None => {
                 self.hasher.verify_nothing(password).await?;
                 false
             }
         };
-        self.conclude(origin, authzid, name, found, proved).await
+        self.conclude(origin, authzid, name, found, proved, standing).await
     }
 
     /// Looks up what a SCRAM exchange needs.
@@ -166,7 +189,7 @@ impl Login {
     /// [`Refusal::SlowDown`], [`Refusal::Unavailable`]; never that there is no such name.
     pub async fn scram_begin(&self, origin: &Origin, mechanism: ScramHash, username: &str) -> Result<ScramLookup> {
         let name = self.complete(origin, username).await?;
-        self.check_limits(origin, name.as_ref()).await?;
+        let standing = self.check_limits(origin, name.as_ref()).await?;
         let found = self.lookup(name.as_ref()).await?;
         let number = scram_kind(mechanism);
         let account = found.as_ref().map_or(AccountId(0), |row| row.account);
@@ -177,8 +200,10 @@ impl Login {
             let digest = hmac::sign(&self.base.keys.hmac("scram salt"), format!("{number} {text}").as_bytes());
             (digest.as_ref()[..16].to_vec(), SCRAM_ITERATIONS)
         });
-        let mut lookup = ScramLookup { salt, iterations, verifiers: Vec::new(), name, found, apps: Vec::new() };
-        let row = lookup.found.as_ref();
+        let mut lookup =
+            ScramLookup { salt, iterations, verifiers: Vec::new(), name, found, apps: Vec::new(), standing };
+        // The salt is that of the name, admitted or not: a change of it would tell.
+        let row = lookup.found.as_ref().filter(|row| self.admits(standing, origin, row));
         let allowed = row
             .into_iter()
             .flat_map(|row| row.credentials.iter().filter(|c| c.kind == number && may_use(row, c, origin)));
@@ -208,7 +233,8 @@ impl Login {
         matched: Option<usize>,
     ) -> Result<Identity> {
         let app = matched.and_then(|n| lookup.apps.get(n).copied());
-        let who = self.conclude(origin, authzid, lookup.name, lookup.found, app.is_some()).await?;
+        let ScramLookup { name, found, standing, .. } = lookup;
+        let who = self.conclude(origin, authzid, name, found, app.is_some(), standing).await?;
         if let Some(app) = app.flatten() {
             let _ = self.base.store.credential_used(app, self.base.clock.now()).await;
         }
@@ -315,29 +341,37 @@ impl Login {
         name: Option<Address>,
         found: Option<LoginRow>,
         proved: bool,
+        standing: Standing,
     ) -> Result<Identity> {
         let authorized = match (&found, &name) {
             (Some(row), Some(name)) if proved && row.status == 0 => self.may_act_as(origin, authzid, name, row).await?,
             _ => false,
         };
         let (Some(row), Some(name), true) = (found, &name, authorized) else {
-            let subjects = self.subjects(origin, name.as_ref());
+            // What is shut already is not kept so by tries from where it may be open.
+            let counted = name.as_ref().filter(|_| standing == Standing::Open);
+            let subjects = self.subjects(origin, counted);
             let window = self.base.settings.duration("login.window");
             self.base.store.login_failure_add(&subjects, self.base.clock.now(), window).await?;
             // The peer, for who shuts it out by the log; never the name, for people type passwords there.
             tracing::info!(peer.address = %origin.peer, peer.protocol = ?origin.protocol, "sign-in refused");
-            return Err(Refusal::WrongCredentials);
+            return Err(match standing {
+                Standing::Open => Refusal::WrongCredentials,
+                Standing::Shut => Refusal::SlowDown,
+            });
         };
         let failures = self
             .base
             .store
             .login_failures(&[subject(name)], self.base.clock.now(), self.base.settings.duration("login.window"))
             .await?;
-        if !failures.is_empty() {
+        // A member who comes in past the limit does not lift it for those who guess.
+        if !failures.is_empty() && standing == Standing::Open {
             self.base.store.login_failure_clear(&subject(name)).await?;
         }
         let domain = Domain::parse(&row.domain).map_err(|e| Refusal::Internal(e.into()))?;
         let address = Address::new(&row.local, domain).map_err(|e| Refusal::Internal(e.into()))?;
+        self.know(origin, row.account);
         tracing::debug!(account.id = row.account.0, peer.protocol = ?origin.protocol, "signed in");
         Ok(Identity::new(row.account, address, row.name, row.generation))
     }
@@ -356,9 +390,9 @@ impl Login {
         }))
     }
 
-    async fn check_limits(&self, origin: &Origin, name: Option<&Address>) -> Result<()> {
+    async fn check_limits(&self, origin: &Origin, name: Option<&Address>) -> Result<Standing> {
         if (self.exempt)(origin.peer) {
-            return Ok(());
+            return Ok(Standing::Open);
         }
         let settings = &self.base.settings;
         let failures = self
@@ -371,10 +405,35 @@ impl Login {
             Some(b'i') => settings.number("login.failures_peer"),
             _ => settings.number("login.failures_peer").saturating_mul(4),
         };
-        if failures.iter().any(|(subject, count, _)| u64::from(*count) >= most(subject)) {
-            return Err(Refusal::SlowDown);
+        let mut standing = Standing::Open;
+        for (subject, ..) in failures.iter().filter(|(subject, count, _)| u64::from(*count) >= most(subject)) {
+            if !subject.starts_with("a:") || !self.knows(origin, None) {
+                return Err(Refusal::SlowDown);
+            }
+            standing = Standing::Shut;
         }
-        Ok(())
+        Ok(standing)
+    }
+
+    /// Whether a password of an account may count for a try.
+    fn admits(&self, standing: Standing, origin: &Origin, row: &LoginRow) -> bool {
+        standing == Standing::Open || self.knows(origin, Some(row.account))
+    }
+
+    /// Whether an account (`None`: anybody) signed in from this network lately.
+    fn knows(&self, origin: &Origin, account: Option<AccountId>) -> bool {
+        let last = self.known.get(&(account, Network::around(origin.peer)));
+        last.is_some_and(|at| self.base.clock.now() - at < KNOWN)
+    }
+
+    fn know(&self, origin: &Origin, account: AccountId) {
+        // All the house may come from an exempt peer, webmail say; its network is nobody's own.
+        if (self.exempt)(origin.peer) {
+            return;
+        }
+        let (network, now) = (Network::around(origin.peer), self.base.clock.now());
+        self.known.insert((Some(account), network), now);
+        self.known.insert((None, network), now);
     }
 
     /// What a failure is counted for: the completed address, the peer, its network. Sorted, so that rows are locked in order.

@@ -9,6 +9,7 @@ use mailstead::net::listener::Accepted;
 use mailstead::net::stream::Stream;
 use mailstead::sasl::client::Client;
 use mailstead::sasl::{Mechanism, encode_challenge};
+use mailstead::service::Refusal;
 use mailstead::service::account::{Actor, Role};
 use mailstead::service::login::{Origin, Protocol, ScramHash};
 use std::io::Write;
@@ -97,6 +98,84 @@ async fn an_unknown_name_costs_what_a_wrong_password_costs() {
     }
     assert!(seen[0].0.len() >= 4, "{:?}", seen[0]);
     assert!(seen[0] == seen[1] && seen[0] == seen[2], "{seen:#?}");
+}
+
+/// Tries with wrong passwords from everywhere shut an account, but not where it signed in before.
+#[tokio::test]
+async fn strangers_do_not_shut_members_out_of_where_they_sign_in() {
+    let house = House::new().await;
+    for name in ["ann", "bob"] {
+        house.member(name, "correct horse").await;
+    }
+    let actor = Actor::command_line();
+    house.services.settings.set(&actor, "login.failures_peer", "8").await.unwrap();
+    let login = &house.services.login;
+    let at = |peer: [u8; 4]| Origin { peer: peer.into(), ..origin(None) };
+    let try_from = async |peer: [u8; 4], name: &str, password: &str| {
+        login.password(&at(peer), "", name, &secret(password)).await.map(|_| ())
+    };
+    let shut = async |name: &str| {
+        for n in 1..=10 {
+            let said = try_from([198, 51, 100 + (n % 2), n], name, "wrong").await;
+            assert!(matches!(said, Err(Refusal::WrongCredentials)), "{name} {n}: {said:?}");
+        }
+    };
+    let (home, next_door, bobs, third) = ([192, 0, 2, 1], [192, 0, 2, 77], [203, 0, 113, 1], [233, 252, 0, 1]);
+    try_from(home, "ann", "correct horse").await.unwrap();
+    try_from(bobs, "bob", "correct horse").await.unwrap();
+    shut("ann").await;
+    for peer in [third, bobs] {
+        assert!(matches!(try_from(peer, "ann", "correct horse").await, Err(Refusal::SlowDown)), "{peer:?}");
+    }
+    for _ in 0..2 {
+        try_from(next_door, "ann", "correct horse").await.unwrap();
+        let still = try_from(third, "ann", "correct horse").await;
+        assert!(matches!(still, Err(Refusal::SlowDown)), "her sign-in lifts nothing");
+    }
+    try_from(third, "bob", "correct horse").await.unwrap();
+
+    // A shut name that is known here, one that is known elsewhere, one that is nobody's: told and done alike.
+    for name in ["bob", "nobody"] {
+        shut(name).await;
+    }
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let mut seen = Vec::new();
+    for (name, password) in [("ann", "wrong"), ("nobody", "wrong"), ("bob", "wrong"), ("bob", "correct horse")] {
+        log.statements();
+        let before = login.argon2_runs();
+        let said = try_from(home, name, password).await;
+        assert!(matches!(said, Err(Refusal::SlowDown)), "{name}: {said:?}");
+        seen.push((log.statements(), login.argon2_runs() - before));
+    }
+    assert!(seen[0].1 == 1 && seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
+    let mut seen = Vec::new();
+    for name in ["ann", "nobody", "bob"] {
+        log.statements();
+        let lookup = login.scram_begin(&at(home), ScramHash::Sha256, name).await.unwrap();
+        let elsewhere = login.scram_begin(&at([192, 0, 3, 1]), ScramHash::Sha256, name).await;
+        assert!(matches!(elsewhere, Err(Refusal::SlowDown)), "nobody signed in from there");
+        let shape = (lookup.salt.len(), lookup.iterations, lookup.verifiers.len());
+        let said = login.scram_finish(&at(home), lookup, "", None).await;
+        assert!(matches!(said, Err(Refusal::SlowDown)), "{name}: {said:?}");
+        seen.push((log.statements(), shape));
+    }
+    assert!(seen.iter().all(|one| *one == seen[0]), "{seen:#?}");
+
+    // Address and network have their limits here too.
+    assert!(matches!(try_from(home, "ann", "wrong").await, Err(Refusal::SlowDown)));
+    assert!(matches!(try_from(home, "ann", "correct horse").await, Err(Refusal::SlowDown)));
+    try_from(next_door, "ann", "correct horse").await.unwrap();
+
+    house.clock.advance(chrono::TimeDelta::days(31));
+    shut("ann").await;
+    assert!(matches!(try_from(next_door, "ann", "correct horse").await, Err(Refusal::SlowDown)), "long ago");
 }
 
 #[tokio::test]
