@@ -14,7 +14,6 @@ const LEVEL: i32 = 1;
 
 sql! {
     BLOB_CHUNK = "SELECT bytes FROM blob_chunk WHERE blob = $1 AND n = $2";
-    BLOB_CHUNKS_FIRST = "SELECT blob, bytes FROM blob_chunk WHERE blob = ANY($1) AND n = 0";
     BLOB_SIZE = "SELECT size FROM blob WHERE id = $1";
     BLOB_LIST = "SELECT id, hash, size FROM blob WHERE id > $1 ORDER BY id LIMIT $2";
     BLOB_ADD = "
@@ -206,17 +205,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Inconsistent`] if it is missing or no zstd frame.
     pub async fn blob_chunk(&self, blob: BlobId, n: u32) -> Result<Bytes> {
+        let mut conn = self.question().await?;
         let row: Option<(Vec<u8>,)> =
-            sqlx::query_as(BLOB_CHUNK).bind(blob).bind(n as i32).fetch_optional(self.read()).await?;
+            sqlx::query_as(BLOB_CHUNK).bind(blob).bind(n as i32).fetch_optional(&mut *conn).await?;
+        conn.keep();
         let (frame,) =
             row.ok_or_else(|| StoreError::Inconsistent("blob_chunk", format!("blob {blob} lacks chunk {n}")))?;
         unpack(blob, &frame)
-    }
-
-    /// The first chunk of each blob (all there is of a small message), in any order; missing ones are left out.
-    pub async fn blob_first_chunks(&self, blobs: &[BlobId]) -> Result<Vec<(BlobId, Bytes)>> {
-        let rows: Vec<(BlobId, Vec<u8>)> = sqlx::query_as(BLOB_CHUNKS_FIRST).bind(blobs).fetch_all(self.read()).await?;
-        rows.into_iter().map(|(blob, frame)| Ok((blob, unpack(blob, &frame)?))).collect()
     }
 
     /// A blob's size in octets.
