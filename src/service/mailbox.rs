@@ -1,28 +1,19 @@
 //! Mailboxes as members see them: the tree, subscriptions, and views of one mailbox.
 
 use super::login::Identity;
-use super::snapshot::{Dictionary, Fact, Snapshot, Take, Update, View};
+use super::shelf::Shelf;
+use super::snapshot::{Take, Update, View};
 use super::{Base, Refusal, Result};
-use crate::model::flags::Keyword;
-use crate::model::ids::{AccountId, MailboxId, ModSeq, Uid};
+use crate::model::ids::{MailboxId, ModSeq, Uid};
 use crate::model::mailbox::{MailboxPath, SpecialUse};
 use crate::model::uidset::UidSet;
-use crate::store::mailbox::{ChangeKind, MailboxRow};
-use crate::store::message::{EntryRow, Expunge};
+use crate::store::mailbox::MailboxRow;
+use crate::store::message::Expunge;
 use crate::store::{StoreError, Tx};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
-use tokio::sync::Mutex;
 
 /// Mailboxes an account may have, and names it may subscribe to.
 const MOST: usize = 10_000;
-/// How long a snapshot nobody asks for is kept, and KiB of all that are kept.
-const IDLE: Duration = Duration::from_secs(300);
-/// Octets that all snapshots may take: five million messages. Beyond it those asked for longest ago go.
-const MEMORY: u64 = 128 << 20;
-
 /// A mailbox in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MailboxInfo {
@@ -61,27 +52,7 @@ pub enum OpenMode {
 #[derive(Clone)]
 pub struct Mailboxes {
     base: Base,
-    snapshots: moka::sync::Cache<MailboxId, Arc<Place>>,
-    dictionaries: moka::sync::Cache<AccountId, Arc<Dictionary>>,
-}
-
-/// Where sessions find the snapshot they share, and what it weighed when it was put there.
-#[derive(Default)]
-struct Place {
-    held: Mutex<Option<Arc<Snapshot>>>,
-    octets: AtomicU32,
-}
-
-/// Places of at most `most` octets in all.
-fn places(most: u64) -> moka::sync::Cache<MailboxId, Arc<Place>> {
-    // An empty place weighs something too.
-    let weigh = |_: &MailboxId, place: &Arc<Place>| place.octets.load(Ordering::Relaxed).max(256);
-    moka::sync::Cache::builder()
-        .weigher(weigh)
-        .max_capacity(most)
-        .eviction_policy(moka::policy::EvictionPolicy::lru())
-        .time_to_idle(IDLE)
-        .build()
+    pub(super) shelf: Shelf,
 }
 
 /// The rows of an account's tree by id, and their children.
@@ -175,8 +146,7 @@ fn status(row: &MailboxRow) -> MailboxStatus {
 
 impl Mailboxes {
     pub(crate) fn new(base: Base) -> Self {
-        let dictionaries = moka::sync::Cache::builder().max_capacity(2000).time_to_idle(IDLE).build();
-        Self { base, snapshots: places(MEMORY), dictionaries }
+        Self { shelf: Shelf::new(base.clone()), base }
     }
 
     /// The whole tree, INBOX first, then by path.
@@ -307,7 +277,7 @@ impl Mailboxes {
         }
         tx.mailbox_remove(who.account(), row.id, self.base.clock.now()).await?;
         tx.commit().await?;
-        self.snapshots.invalidate(&row.id);
+        self.shelf.forget(row.id);
         Ok(row.id)
     }
 
@@ -391,7 +361,7 @@ impl Mailboxes {
     /// [`Refusal::NotFound`].
     pub async fn open(&self, who: &Identity, path: &MailboxPath, mode: OpenMode) -> Result<View> {
         let row = self.find(who, path).await?;
-        let snapshot = self.newest(who.account(), row.id, who.account()).await?.ok_or(Refusal::NotFound)?;
+        let snapshot = self.shelf.newest(who.account(), row.id, who.account()).await?.ok_or(Refusal::NotFound)?;
         let mut view = View::new(row.id, who.account(), path.clone(), mode == OpenMode::ReadOnly, snapshot);
         self.claim_recent(&mut view, row.recent_uid).await?;
         Ok(view)
@@ -399,7 +369,7 @@ impl Mailboxes {
 
     /// Brings a view to the present and lists what its client must be told.
     pub async fn refresh(&self, who: &Identity, view: &mut View, take: Take) -> Result<Vec<Update>> {
-        let Some(newest) = self.newest(view.owner(), view.mailbox(), who.account()).await? else {
+        let Some(newest) = self.shelf.newest(view.owner(), view.mailbox(), who.account()).await? else {
             return Ok(vec![Update::Gone]);
         };
         if newest.uidvalidity != view.uidvalidity() {
@@ -431,124 +401,8 @@ impl Mailboxes {
         Ok(())
     }
 
-    /// The newest snapshot; sessions that ask at once share one load. `None`: the mailbox is gone.
-    async fn newest(&self, owner: AccountId, mailbox: MailboxId, person: AccountId) -> Result<Option<Arc<Snapshot>>> {
-        let place = self.snapshots.get_with(mailbox, Arc::default);
-        let mut held = place.held.lock().await;
-        let known = held.take();
-        let newest = match known {
-            Some(known) => self.catch_up(owner, mailbox, person, known).await,
-            None => self.load(owner, mailbox).await,
-        };
-        if let Ok(Some(snapshot)) = &newest {
-            *held = Some(snapshot.clone());
-            let (octets, before) = (snapshot.octets(), place.octets.load(Ordering::Relaxed));
-            if octets.abs_diff(before) > before / 8 {
-                place.octets.store(octets, Ordering::Relaxed);
-                self.snapshots.insert(mailbox, place.clone());
-            }
-        }
-        newest
-    }
-
-    /// Drops what nobody has asked for lately; without it that waits until somebody asks for something.
+    /// Drops snapshots that nobody has asked for lately; without it that waits until somebody asks for something.
     pub fn tidy(&self) {
-        self.snapshots.run_pending_tasks();
-        self.dictionaries.run_pending_tasks();
-    }
-
-    async fn load(&self, owner: AccountId, mailbox: MailboxId) -> Result<Option<Arc<Snapshot>>> {
-        let Some(row) = self.base.store.mailbox_get(mailbox).await? else { return Ok(None) };
-        let mut snapshot = Snapshot::new(row.uidvalidity, row.uidnext, row.modseq);
-        if row.uidnext > 1 {
-            let all = UidSet::from_ranges([1..=row.uidnext - 1]);
-            let facts = self.facts(mailbox, &all).await?;
-            let dictionary = self.dictionary_for(owner, &facts).await?;
-            snapshot.apply(row.uidnext, row.modseq, &UidSet::default(), &facts, &dictionary);
-        }
-        Ok(Some(Arc::new(snapshot)))
-    }
-
-    async fn catch_up(
-        &self,
-        owner: AccountId,
-        mailbox: MailboxId,
-        person: AccountId,
-        known: Arc<Snapshot>,
-    ) -> Result<Option<Arc<Snapshot>>> {
-        let Some(changes) = self.base.store.mailbox_changes(mailbox, known.modseq, person).await? else {
-            return Ok(None);
-        };
-        if changes.modseq == known.modseq {
-            return Ok(Some(known));
-        }
-        if changes.floor > known.modseq {
-            return self.load(owner, mailbox).await;
-        }
-        let of_kind = |expunged: bool| {
-            let list = changes.list.iter().filter(move |change| (change.kind == ChangeKind::Expunged) == expunged);
-            list.flat_map(|change| change.uids.ranges()).collect::<Vec<_>>()
-        };
-        let removed = UidSet::from_ranges(of_kind(true));
-        let mut wanted = of_kind(false);
-        if changes.uidnext > known.uidnext {
-            wanted.push(known.uidnext..=changes.uidnext - 1);
-        }
-        let facts = self.facts(mailbox, &UidSet::from_ranges(wanted)).await?;
-        let dictionary = self.dictionary_for(owner, &facts).await?;
-        let mut next = Arc::unwrap_or_clone(known);
-        next.apply(changes.uidnext, changes.modseq, &removed, &facts, &dictionary);
-        Ok(Some(Arc::new(next)))
-    }
-
-    async fn facts(&self, mailbox: MailboxId, uids: &UidSet) -> Result<Vec<Fact>> {
-        if uids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let rows = self.base.store.message_entries(mailbox, uids).await?;
-        let fact =
-            |row: EntryRow| Fact { uid: row.uid, modseq: row.modseq, system: row.system, keywords: row.keywords };
-        Ok(rows.into_iter().map(fact).collect())
-    }
-
-    /// The owner's keywords, read again when a message has one that is not known.
-    async fn dictionary_for(&self, owner: AccountId, facts: &[Fact]) -> Result<Arc<Dictionary>> {
-        let known = self.dictionaries.get(&owner).unwrap_or_default();
-        if facts.iter().all(|fact| fact.keywords.iter().all(|id| known.contains_key(id))) {
-            return Ok(known);
-        }
-        self.reload_dictionary(owner).await
-    }
-
-    pub(super) async fn reload_dictionary(&self, owner: AccountId) -> Result<Arc<Dictionary>> {
-        let list = self.base.store.keyword_list(owner).await?;
-        let dictionary: Dictionary =
-            list.into_iter().filter_map(|(id, name)| Some((id, Keyword::parse(&name)?))).collect();
-        let dictionary = Arc::new(dictionary);
-        self.dictionaries.insert(owner, dictionary.clone());
-        Ok(dictionary)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn snapshots_that_were_asked_for_longest_ago_make_room() {
-        let cache = places(10_000);
-        for id in 0..100 {
-            let place = Arc::new(Place { octets: AtomicU32::new(1000), ..Place::default() });
-            cache.insert(MailboxId(id), place);
-            cache.run_pending_tasks();
-        }
-        assert_eq!((cache.weighted_size(), cache.entry_count()), (10_000, 10));
-        assert!(cache.contains_key(&MailboxId(99)) && !cache.contains_key(&MailboxId(5)));
-        // One that grows is weighed anew, and others go for it.
-        let place = cache.get(&MailboxId(99)).unwrap();
-        place.octets.store(8000, Ordering::Relaxed);
-        cache.insert(MailboxId(99), place);
-        cache.run_pending_tasks();
-        assert!(cache.weighted_size() <= 10_000 && cache.contains_key(&MailboxId(99)));
+        self.shelf.tidy();
     }
 }

@@ -281,7 +281,8 @@ impl Messages {
             let source = if source.id == to.id { Locked { modseq: source.modseq + 1, ..source } } else { source };
             tx.message_expunge(&source, &from, Expunge::Moved, now).await?;
         }
-        tx.commit().await?;
+        // A copy that was made and called failed would be made again.
+        tx.commit_for_certain(&self.base.store).await?;
         Ok(Copied { uidvalidity: target.uidvalidity, from, to: pairs.iter().map(|(_, new)| *new).collect() })
     }
 
@@ -363,7 +364,7 @@ impl Messages {
             |list: &super::snapshot::Dictionary| list.iter().find(|(_, known)| *known == keyword).map(|(id, _)| *id);
         // Another session may add it, or another keyword under the number we would take.
         for _ in 0..10 {
-            if let Some(id) = known(&*self.mailboxes.reload_dictionary(owner).await?) {
+            if let Some(id) = known(&*self.mailboxes.shelf.reload_dictionary(owner).await?) {
                 return Ok(id);
             }
             match self.base.store.keyword_add(owner, keyword.as_str()).await {

@@ -6,6 +6,7 @@ mod backoff;
 pub mod content;
 pub mod delivery;
 pub mod directory;
+mod dispatch;
 pub mod dsn;
 pub mod fsck;
 pub mod housekeeping;
@@ -21,6 +22,7 @@ pub mod seal;
 pub mod search;
 
 pub mod settings;
+mod shelf;
 
 pub mod snapshot;
 pub mod spool;

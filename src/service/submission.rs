@@ -1,20 +1,14 @@
 //! Mail that members send: local recipients get it in the same transaction that queues the remote ones (I11).
 
 use super::content::new_blob_of;
-use super::delivery::trace;
 use super::directory::{Directory, Resolved};
-use super::dsn::{Delivered, delivered};
+use super::dispatch::{Dispatch, Envelope};
 use super::login::Identity;
-use super::queue::of_report;
 use super::spool::Spooled;
 use super::{Base, Refusal, Result};
 use crate::mime::submission::{BadSenders, prepare, senders};
 use crate::model::address::Address;
 use crate::model::dsn::{BodyKind, DsnRequest, Ret};
-use crate::model::flags::SystemFlags;
-use crate::store::append::{Job, NewMessage};
-use crate::store::queue::{NewQueued, NewRecipient};
-use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A message with its envelope, as a member's client hands it in.
@@ -88,85 +82,26 @@ impl Submission {
         let message_id = self.message_id(who)?;
         let prepared = Arc::new(prepare(outgoing.message.bytes(), &now.to_rfc2822(), &message_id));
         let blob = new_blob_of(prepared.clone()).await?;
-        let mut job = Job { blobs: vec![blob.clone()], messages: Vec::new(), now };
-        let (mut remotes, mut locals) = (Vec::new(), Vec::new());
-        // One copy for each end, however many of the recipients lead there.
-        let (mut filed, mut sent) = (HashSet::new(), HashSet::new());
-        for (n, (to, asked)) in outgoing.recipients.iter().enumerate() {
-            let resolved = self.directory.resolve(to).await?;
-            match resolved {
-                Resolved::NotOurs => {
-                    if sent.insert(to.clone()) {
-                        remotes.push(queued(to, to, asked, &outgoing.received));
-                    }
-                }
-                Resolved::Deliver(recipient) => {
-                    if !recipient.locals.is_empty() {
-                        locals.push(n);
-                    }
-                    let prefix = trace(outgoing.sender.as_ref(), to, &outgoing.received);
-                    for local in recipient.locals.iter().filter(|local| filed.insert(local.inbox)) {
-                        job.messages.push(NewMessage {
-                            account: local.account,
-                            mailbox: local.inbox,
-                            blob: 0,
-                            flags: SystemFlags::empty(),
-                            keywords: Vec::new(),
-                            internal_at: now,
-                            prefix: prefix.clone(),
-                        });
-                    }
-                    for remote in recipient.remotes.iter().filter(|remote| sent.insert((*remote).clone())) {
-                        remotes.push(queued(remote, to, asked, &outgoing.received));
-                    }
-                }
+        let envelope = Envelope {
+            sender: outgoing.sender.as_ref(),
+            account: Some(who.account()),
+            received: &outgoing.received,
+            envid: outgoing.envid.as_deref(),
+            ret: outgoing.ret,
+            body: outgoing.body,
+            smtputf8: outgoing.smtputf8,
+        };
+        let mut dispatch = Dispatch::new(envelope, now);
+        for (to, asked) in &outgoing.recipients {
+            match self.directory.resolve(to).await? {
+                Resolved::NotOurs => dispatch.add_elsewhere(to, asked),
+                Resolved::Deliver(ends) => dispatch.add(to, &ends, asked),
                 Resolved::Unknown => return Err(Refusal::NotFound),
                 Resolved::Disabled => return Err(Refusal::Denied),
                 Resolved::OverQuota => return Err(Refusal::OverQuota),
             }
         }
-        let report = Delivered {
-            sender: outgoing.sender.as_ref(),
-            envid: outgoing.envid.as_deref(),
-            ret: outgoing.ret,
-            body: outgoing.body,
-            recipients: locals.iter().map(|n| (&outgoing.recipients[*n].0, &outgoing.recipients[*n].1)).collect(),
-            original: &prepared,
-        };
-        let report = delivered(&self.base, &self.directory, &self.hostname, report).await?.join(&mut job);
-        if remotes.is_empty() && report.is_none() {
-            self.base.store.messages_add(job).await?;
-            return Ok(());
-        }
-        let expires_at = now + self.base.settings.duration("queue.expiry");
-        let mut tx = self.base.store.begin().await?;
-        if !job.messages.is_empty() {
-            tx.messages_add(&self.base.store, &job).await?;
-        }
-        if let Some((report, to)) = report {
-            let id = tx.blob_add(&report, now).await?;
-            tx.queue_add(&of_report(id, report.size, &to, expires_at), now).await?;
-        }
-        if remotes.is_empty() {
-            return Ok(tx.commit().await?);
-        }
-        let blob_id = tx.blob_add(&blob, now).await?;
-        let sender = outgoing.sender.as_ref().map_or_else(String::new, Address::to_string);
-        let new = NewQueued {
-            blob: blob_id,
-            account: Some(who.account()),
-            sender: &sender,
-            envid: outgoing.envid.as_deref(),
-            ret: outgoing.ret.map(Ret::number),
-            body: outgoing.body.number(),
-            smtputf8: outgoing.smtputf8,
-            size: blob.size,
-            hold_until: None,
-            expires_at,
-            recipients: remotes,
-        };
-        tx.queue_add(&new, now).await?;
-        Ok(tx.commit().await?)
+        dispatch.commit(&self.base, &self.directory, &self.hostname, blob, &prepared).await
     }
 
     fn message_id(&self, who: &Identity) -> Result<String> {
@@ -174,15 +109,5 @@ impl Submission {
         aws_lc_rs::rand::fill(&mut random).map_err(|_| Refusal::Internal(anyhow::anyhow!("no random numbers")))?;
         let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();
         Ok(format!("{hex}.{}@{}", who.account(), self.hostname))
-    }
-}
-
-fn queued(to: &Address, asked_as: &Address, asked: &DsnRequest, received: &str) -> NewRecipient {
-    NewRecipient {
-        address: to.to_string(),
-        domain: to.domain().to_string(),
-        orcpt: Some(asked.orcpt_for(asked_as)),
-        notify: asked.notify.bits() as i16,
-        prefix: Some(received.as_bytes().to_vec()),
     }
 }

@@ -14,9 +14,6 @@ use tokio::sync::{broadcast::error::RecvError, watch};
 /// Longest time a change of another process stays unseen when its hint is lost.
 const POLL: Duration = Duration::from_secs(2);
 
-/// No modseq of a mailbox: the store tells it of one that was removed or emptied, and its own numbers go on.
-const LOOK_AGAIN: ModSeq = u64::MAX >> 1;
-
 /// Hands out [`Watch`]es. Cheap to clone.
 #[derive(Clone)]
 pub struct Watchers {
@@ -59,9 +56,6 @@ fn receiver<K: Eq + Hash, T>(map: &mut HashMap<K, watch::Sender<T>>, key: K, sta
 }
 
 fn raise(sender: &watch::Sender<ModSeq>, modseq: ModSeq) {
-    if modseq >= LOOK_AGAIN {
-        return sender.send_modify(|_| {});
-    }
     sender.send_if_modified(|known| {
         let newer = modseq > *known;
         *known = modseq.max(*known);

@@ -18,6 +18,7 @@ mod lane;
 pub mod mailbox;
 pub mod message;
 pub mod migrate;
+mod outcome;
 pub mod postgres;
 pub mod proof;
 pub mod queue;
@@ -230,6 +231,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         mailbox::STATEMENTS,
         message::STATEMENTS,
         migrate::STATEMENTS,
+        outcome::STATEMENTS,
         postgres::STATEMENTS,
         proof::STATEMENTS,
         queue::STATEMENTS,

@@ -39,10 +39,9 @@ async fn deliver(house: &House, text: &str) {
     spool.push(text.as_bytes()).await.unwrap();
     let incoming = Incoming {
         sender: None,
-        recipients: vec![recipient],
+        recipients: vec![(recipient, DsnRequest::default())],
         message: spool.finish(),
         received: String::new(),
-        dsn: vec![DsnRequest::default()],
         ret: None,
         envid: None,
         smtputf8: false,

@@ -5,12 +5,14 @@ use crate::harness::pg::Database;
 use mailstead::model::address::{Address, Domain};
 use mailstead::model::clock::Clock;
 use mailstead::model::dsn::{BodyKind, DsnRequest};
+use mailstead::model::mailbox::MailboxPath;
 use mailstead::model::secret::Secret;
 use mailstead::sasl::scram;
 use mailstead::service::account::{Actor, Role};
 use mailstead::service::delivery::{Answers, Incoming};
 use mailstead::service::directory::Resolved;
 use mailstead::service::login::{Identity, Origin, Protocol, ScramHash};
+use mailstead::service::mailbox::OpenMode;
 use mailstead::service::seal::Keys;
 use mailstead::service::submission::Outgoing;
 use mailstead::service::{Options, Refusal, Services};
@@ -36,7 +38,7 @@ async fn incoming(services: &Services, to: &[&str], text: &str) -> Incoming {
     let mut recipients = Vec::new();
     for to in to {
         match services.directory.resolve(&address(to)).await.unwrap() {
-            Resolved::Deliver(recipient) => recipients.push(recipient),
+            Resolved::Deliver(recipient) => recipients.push((recipient, DsnRequest::default())),
             other => panic!("{to}: {other:?}"),
         }
     }
@@ -44,7 +46,6 @@ async fn incoming(services: &Services, to: &[&str], text: &str) -> Incoming {
     spool.push(text.as_bytes()).await.unwrap();
     Incoming {
         sender: Some(address("stranger@elsewhere.test")),
-        dsn: vec![DsnRequest::default(); recipients.len()],
         recipients,
         message: spool.finish(),
         received: "Received: from test\r\n".into(),
@@ -234,6 +235,51 @@ async fn a_full_mailbox_refuses_and_others_still_get_theirs() {
     assert!(matches!(answers[0], Err(Refusal::OverQuota)) && answers[1].is_ok());
 }
 
+/// From ann to bob and to somebody elsewhere.
+async fn submit(services: &Services, who: &Identity, from: &str) -> Result<(), Refusal> {
+    let mut spool = services.spool.begin(0).await.unwrap();
+    spool.push(format!("From: {from}\r\nBcc: bob@example.test\r\n\r\nhi\r\n").as_bytes()).await.unwrap();
+    let to = |to| (address(to), DsnRequest::default());
+    let outgoing = Outgoing {
+        sender: Some(address("ann@example.test")),
+        recipients: vec![to("bob@example.test"), to("c@elsewhere.test")],
+        message: spool.finish(),
+        received: "Received: from test\r\n".into(),
+        ret: None,
+        envid: None,
+        smtputf8: false,
+        body: BodyKind::SevenBit,
+    };
+    services.submission.submit(who, outgoing).await
+}
+
+#[tokio::test]
+async fn a_commit_whose_answer_is_lost_is_found_out() {
+    let house = house::House::new().await;
+    house.member("ann", "correct horse").await;
+    house.member("bob", "correct horse").await;
+    let (services, proxy) = house.second_process_through_proxy().await;
+    let ann = sign_in(&services, "ann", "correct horse").await.unwrap();
+    let there = async || {
+        let queued = house.services.queue.list(None).await.unwrap().len();
+        (queued, house.services.accounts.show(&address("bob@example.test")).await.unwrap().messages)
+    };
+    proxy.lose_commit_answers(1);
+    submit(&services, &ann, "ann@example.test").await.expect("it is committed: no client must send it again");
+    assert_eq!(there().await, (1, 1));
+    proxy.lose_commits(1);
+    assert!(matches!(submit(&services, &ann, "ann@example.test").await, Err(Refusal::Unavailable)));
+    assert_eq!(there().await, (1, 1), "refused, and nothing is there");
+
+    let bob = sign_in(&services, "bob", "correct horse").await.unwrap();
+    let (inbox, archive) = (MailboxPath::parse("INBOX").unwrap(), MailboxPath::parse("Archive").unwrap());
+    let view = services.mailboxes.open(&bob, &inbox, OpenMode::ReadWrite).await.unwrap();
+    let all = view.entries().map(|(_, entry)| entry.uid).collect();
+    proxy.lose_commit_answers(1);
+    assert_eq!(services.messages.copy(&bob, &view, &all, &archive).await.unwrap().to.len(), 1);
+    assert_eq!(there().await, (1, 2));
+}
+
 #[tokio::test]
 async fn a_member_sends_as_themselves_only() {
     let house = house::House::new().await;
@@ -249,30 +295,9 @@ async fn a_member_sends_as_themselves_only() {
             "{detail}"
         );
     }
-    let submit = |from: &'static str| {
-        let ann = ann.clone();
-        async move {
-            let mut spool = services.spool.begin(0).await.unwrap();
-            spool.push(format!("From: {from}\r\nBcc: bob@example.test\r\n\r\nhi\r\n").as_bytes()).await.unwrap();
-            let outgoing = Outgoing {
-                sender: Some(address("ann@example.test")),
-                recipients: vec![
-                    (address("bob@example.test"), DsnRequest::default()),
-                    (address("c@elsewhere.test"), DsnRequest::default()),
-                ],
-                message: spool.finish(),
-                received: "Received: from test\r\n".into(),
-                ret: None,
-                envid: None,
-                smtputf8: false,
-                body: BodyKind::SevenBit,
-            };
-            services.submission.submit(&ann, outgoing).await
-        }
-    };
-    assert!(matches!(submit("bob@example.test").await, Err(Refusal::Denied)));
+    assert!(matches!(submit(services, &ann, "bob@example.test").await, Err(Refusal::Denied)));
     assert!(services.queue.list(None).await.unwrap().is_empty());
-    submit("Ann <ann@example.test>").await.unwrap();
+    submit(services, &ann, "Ann <ann@example.test>").await.unwrap();
     assert_eq!(services.queue.list(None).await.unwrap().len(), 1);
     assert_eq!(services.accounts.show(&address("bob@example.test")).await.unwrap().messages, 1);
 }

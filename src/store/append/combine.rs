@@ -3,6 +3,7 @@
 use super::statement::{self, Outcome, Sent, Wait};
 use super::{Job, Placed};
 use crate::model::ids::MailboxId;
+use crate::store::outcome::SETTLE;
 use crate::store::{Result, Store, StoreError};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -19,8 +20,6 @@ const MOST_OCTETS: usize = 8 << 20;
 const TURNS: u32 = 2;
 /// Connections that may wait for row locks of other processes; the rest of the pool stays free.
 const PATIENT: usize = 4;
-/// How long we try to learn whether a statement was committed whose connection broke.
-const SETTLE: Duration = Duration::from_secs(30);
 
 pub(in crate::store) struct Combiner {
     state: Mutex<State>,

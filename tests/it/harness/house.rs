@@ -1,6 +1,7 @@
 //! Services on a database of their own, with a clock that the test moves.
 
 use super::pg::Database;
+use super::proxy::Proxy;
 use chrono::DateTime;
 use mailstead::model::address::{Address, Domain};
 use mailstead::model::clock::Clock;
@@ -44,6 +45,12 @@ impl House {
     /// Another process's services on the same database; it neither sends nor hears hints.
     pub async fn second_process(&self) -> Services {
         Services::open(self.database.store(), options(&self.clock, &self.key)).await.expect("services open")
+    }
+
+    /// Another process's services, whose wire to the database can be cut.
+    pub async fn second_process_through_proxy(&self) -> (Services, Proxy) {
+        let (store, proxy) = self.database.store_through_proxy().await;
+        (Services::open(store, options(&self.clock, &self.key)).await.expect("services open"), proxy)
     }
 
     /// Another process's services that send and hear hints, until they are dropped.

@@ -19,6 +19,8 @@ pub struct Proxy {
 struct Cuts {
     unasked: AtomicU32,
     unanswered: AtomicU32,
+    commits_unasked: AtomicU32,
+    commits_unanswered: AtomicU32,
 }
 
 fn one_of(count: &AtomicU32) -> bool {
@@ -45,6 +47,16 @@ impl Proxy {
         self.cuts.unanswered.store(n, Ordering::SeqCst);
     }
 
+    /// The next `n` transactions are committed, and the connection ends instead of the answer.
+    pub fn lose_commit_answers(&self, n: u32) {
+        self.cuts.commits_unanswered.store(n, Ordering::SeqCst);
+    }
+
+    /// The next `n` commits never reach the database: the connection ends.
+    pub fn lose_commits(&self, n: u32) {
+        self.cuts.commits_unasked.store(n, Ordering::SeqCst);
+    }
+
     /// The next `n` messages never reach the database: the connection ends.
     pub fn lose_questions(&self, n: u32) {
         self.cuts.unasked.store(n, Ordering::SeqCst);
@@ -60,6 +72,13 @@ async fn carry(mut client: TcpStream, mut server: UnixStream, cuts: Arc<Cuts>) {
             n = client.read(&mut from_client) => {
                 let Some(n) = n.ok().filter(|n| *n > 0) else { return };
                 asked += n;
+                let commit = memchr::memmem::find(&from_client[..n], b"COMMIT\0").is_some();
+                if commit && kept.is_none() {
+                    if one_of(&cuts.commits_unasked) {
+                        return;
+                    }
+                    kept = one_of(&cuts.commits_unanswered).then(Vec::new);
+                }
                 if asked >= LONG && kept.is_none() {
                     if one_of(&cuts.unasked) {
                         return;

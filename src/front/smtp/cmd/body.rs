@@ -212,14 +212,9 @@ async fn hand_over(session: &Session, transaction: Transaction, spool: Spool, re
         };
         return vec![answer; count];
     }
-    let (mut targets, mut dsn) = (Vec::new(), Vec::new());
-    for target in recipients {
-        targets.extend(target.recipient);
-        dsn.push(target.dsn);
-    }
+    let recipients = recipients.into_iter().filter_map(|target| Some((target.recipient?, target.dsn))).collect();
     let answers = if session.options.kind == Kind::Lmtp { Answers::Each } else { Answers::One };
-    let incoming =
-        Incoming { sender: from, recipients: targets, message, received, dsn, ret, envid, smtputf8, body, answers };
+    let incoming = Incoming { sender: from, recipients, message, received, ret, envid, smtputf8, body, answers };
     let outcomes = session.services.delivery.deliver(incoming).await;
     outcomes.into_iter().map(|outcome| outcome.map_or_else(|why| session.refusal(&why), |()| ok())).collect()
 }
