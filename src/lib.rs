@@ -20,12 +20,13 @@
 //! # Start reading here
 //!
 //! A message comes in: `net/listener` takes the socket, `front/smtp/session` reads, `wire/smtp` decodes,
-//! `service/delivery` files it in one `store` transaction, `store/hub` tells, `service/watch` wakes who waits,
-//! `front/imap/cmd/idle` asks `service/mailbox` to bring its `View` up to date and writes `* 24 EXISTS`.
+//! `service/delivery` hands it to `service/dispatch`, which files it in one `store` transaction, `store/hub` tells,
+//! `service/watch` wakes who waits, `front/imap/cmd/idle` asks `service/mailbox` to bring its `View` up to date and
+//! writes `* 24 EXISTS`.
 //!
-//! A message goes out: `service/submission` files what is local and queues the rest in one transaction, `relay/worker`
-//! claims what is due, `relay/session` hands it over, `service/queue` writes what came of it together with the report to
-//! its sender (`service/dsn`).
+//! A message goes out: `service/submission` checks whose it is, `service/dispatch` files what is local and queues the
+//! rest in one transaction, `relay/worker` claims what is due, `relay/session` hands it over, `service/queue` writes what
+//! came of it together with the report to its sender (`service/dsn`).
 //!
 //! # Where this differs from the first plan
 //!
