@@ -46,14 +46,12 @@ impl Member {
         &self.0.who
     }
 
-    /// As the audit knows who does something.
-    pub fn actor(&self, visitor: &Visitor) -> Actor {
-        let who = &self.0.who;
-        Actor {
-            account: Some(who.account()),
-            name: who.address().to_string(),
-            origin: visitor.origin().peer.to_string(),
-        }
+    /// With the reach that their role has now.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`](crate::service::Refusal::Stale) if the session has ended meanwhile.
+    pub async fn acting(&self, web: &Web, visitor: &Visitor) -> Result<Actor, Fault> {
+        Ok(web.services().accounts.acting(&self.0.who, &visitor.origin()).await?)
     }
 }
 
