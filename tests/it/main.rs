@@ -24,3 +24,4 @@ mod smtp;
 mod store;
 mod stress;
 mod upkeep;
+mod web;

@@ -1,6 +1,7 @@
 //! What tests are made with.
 
 pub mod appliance;
+pub mod browser;
 pub mod dial;
 pub mod house;
 pub mod pg;
