@@ -34,7 +34,8 @@ function toast(box) {
   }, 1000);
 }
 
-const lang = root.lang || undefined;
+// The reader's own kind of the page's language: 14:05 or 2:05 pm.
+const lang = navigator.languages.find((tag) => tag.startsWith(root.lang)) ?? root.lang;
 function localTime(time) {
   const at = new Date(time.dateTime);
   if (Number.isNaN(at.getTime())) return;

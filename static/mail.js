@@ -315,7 +315,7 @@ class Draft {
     if (file.size > Number(this.words.limit || Infinity)) return this.tell(this.words.tooBig?.replace('{name}', file.name));
     const item = document.createElement('li');
     item.className = 'attachment';
-    const name = document.createElement('bdi');
+    const name = document.createElement('p');
     name.className = 'attachment-name';
     name.textContent = file.name;
     const bar = document.createElement('progress');
