@@ -24,3 +24,4 @@ base-settings-look = Language and theme
 base-admin-people = People
 base-admin-settings = Settings
 base-admin-audit = Record
+base-undo = Undo
