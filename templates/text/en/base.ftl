@@ -15,6 +15,7 @@ base-folders = Folders
 base-messages = Messages
 base-message = Message
 base-compose = Write
+base-undo = Undo
 
 base-settings-sign-in = Sign-in
 base-settings-apps = App passwords
@@ -24,4 +25,3 @@ base-settings-look = Language and theme
 base-admin-people = People
 base-admin-settings = Settings
 base-admin-audit = Record
-base-undo = Undo
