@@ -1,6 +1,8 @@
 //! What tests are made with.
 
 pub mod appliance;
+pub mod browser;
+pub mod demo;
 pub mod dial;
 pub mod house;
 pub mod pg;
