@@ -3,6 +3,7 @@
 use crate::config::{Config, ListenAddress};
 use crate::front::imap;
 use crate::front::smtp::{self, Kind};
+use crate::front::web;
 use crate::net::listener::{Door, Gate, Listener, bind, bind_unix, has_ipv6};
 use crate::net::tls::ServerTls;
 use crate::service::Services;
@@ -12,8 +13,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Where the doors listen, by key of `[listen]`.
-pub type Listening = BTreeMap<&'static str, Vec<String>>;
+/// Where the doors listen.
+#[derive(Debug, Clone, Default)]
+pub struct Listening {
+    /// By key of `[listen]`.
+    pub doors: BTreeMap<&'static str, Vec<String>>,
+    /// Where browsers find the web side.
+    pub web: String,
+}
 
 /// Bound sockets, taken before anything else so that a port in use is told at once.
 pub(super) struct Doors(Vec<Bound>);
@@ -30,6 +37,9 @@ struct Bound {
 enum What {
     Smtp(Kind),
     Imap,
+    Web,
+    /// The plain door to it.
+    Http,
 }
 
 impl Doors {
@@ -53,6 +63,8 @@ impl Doors {
             ("lmtp", What::Smtp(Kind::Lmtp), false, &lmtp),
             ("imap", What::Imap, false, &listen.imap),
             ("imaps", What::Imap, true, &listen.imaps),
+            ("http", What::Http, false, &listen.http),
+            ("https", What::Web, true, &listen.https),
         ];
         for (name, what, implicit_tls, addresses) in doors {
             for address in addresses.iter().filter(|address| !is_spare(address, addresses)) {
@@ -65,9 +77,17 @@ impl Doors {
 
     /// Begins to serve; answers where, by key of `[listen]`.
     pub(super) fn open(self, gate: &Gate, config: &Config, tls: &ServerTls, services: &Services) -> Result<Listening> {
-        let mut listening = Listening::new();
+        let mut listening = Listening { web: self.web_url(config)?, ..Listening::default() };
+        let site = web::Site::new(
+            web::Options {
+                url: listening.web.clone(),
+                hostname: config.hostname.clone(),
+                proxies: config.http_proxies.clone(),
+            },
+            services.clone(),
+        );
         for Bound { name, what, implicit_tls, listener } in self.0 {
-            listening.entry(name).or_default().push(listener.place()?);
+            listening.doors.entry(name).or_default().push(listener.place()?);
             let (gate, services) = (gate.clone(), services.clone());
             let door = |turned_away| Door { implicit_tls: implicit_tls.then(|| tls.clone()), turned_away };
             match what {
@@ -75,6 +95,18 @@ impl Doors {
                     let options = Arc::new(smtp::Options::new(kind, &config.hostname, Some(tls.clone())));
                     let door = door(smtp::TURNED_AWAY);
                     let handle = move |accepted| smtp::serve(accepted, options.clone(), services.clone());
+                    tokio::spawn(async move { gate.serve(listener, door, handle).await });
+                }
+                What::Web => {
+                    let tls = Some(tls.for_http());
+                    let door = Door { implicit_tls: tls, turned_away: web::TURNED_AWAY };
+                    let site = site.clone();
+                    let handle = move |accepted| web::serve(accepted, site.clone());
+                    tokio::spawn(async move { gate.serve(listener, door, handle).await });
+                }
+                What::Http => {
+                    let (door, site) = (door(web::TURNED_AWAY), site.clone());
+                    let handle = move |accepted| web::serve_plain(accepted, site.clone());
                     tokio::spawn(async move { gate.serve(listener, door, handle).await });
                 }
                 What::Imap => {
@@ -86,6 +118,18 @@ impl Doors {
             }
         }
         Ok(listening)
+    }
+
+    /// Where browsers find the web side.
+    fn web_url(&self, config: &Config) -> Result<String> {
+        if let Some(url) = &config.web_url {
+            return Ok(url.clone());
+        }
+        let bound = self.0.iter().find(|bound| matches!(bound.what, What::Web));
+        let place = bound.map(|bound| bound.listener.place()).transpose()?;
+        let port = place.as_deref().and_then(|place| place.rsplit_once(':')).map_or("443", |(_, port)| port);
+        let host = &config.hostname;
+        Ok(if port == "443" { format!("https://{host}") } else { format!("https://{host}:{port}") })
     }
 }
 

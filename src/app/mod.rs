@@ -321,7 +321,8 @@ impl ReadyFile {
     /// Appears whole or not at all: whoever waits for it reads it at once.
     fn write(directory: &Path, listening: &Listening) -> Result<Self> {
         let path = directory.join("ready.json");
-        let text = serde_json::json!({ "pid": std::process::id(), "listen": listening }).to_string();
+        let text = serde_json::json!({ "pid": std::process::id(), "listen": listening.doors, "web": listening.web })
+            .to_string();
         let draft = path.with_extension("draft");
         std::fs::write(&draft, text).with_context(|| draft.display().to_string())?;
         std::fs::rename(&draft, &path).with_context(|| path.display().to_string())?;

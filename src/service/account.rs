@@ -59,7 +59,7 @@ impl Role {
         Self::NAMES[self as usize].1
     }
 
-    fn from_number(n: i16) -> Self {
+    pub(super) fn from_number(n: i16) -> Self {
         Self::NAMES.get(n as usize).map_or(Self::Member, |(role, _)| *role)
     }
 }

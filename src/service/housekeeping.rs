@@ -67,6 +67,7 @@ impl Housekeeping {
             }
         }
         self.base.store.login_failure_prune(now - settings.duration("login.window")).await?;
+        while self.base.store.session_purge(now, BATCH).await? == BATCH as u64 {}
         let mut above = BlobId(0);
         while let Some(mut tx) = self.begin(&mut out).await? {
             let (gone, next) = tx.blob_sweep(now, IDLE, above, SWEEP).await?;

@@ -13,17 +13,14 @@ pub mod housekeeping;
 pub mod login;
 pub mod mailbox;
 pub mod message;
-
 pub mod password;
-
 pub mod queue;
 pub mod rotate;
 pub mod seal;
 pub mod search;
-
+pub mod session;
 pub mod settings;
 mod shelf;
-
 pub mod snapshot;
 pub mod spool;
 pub mod submission;
@@ -104,6 +101,7 @@ impl From<StoreError> for Refusal {
 #[derive(Clone)]
 pub struct Services {
     pub login: login::Login,
+    pub sessions: session::Sessions,
     pub accounts: account::Accounts,
     pub directory: directory::Directory,
     pub mailboxes: mailbox::Mailboxes,
@@ -159,6 +157,7 @@ impl Services {
         let spool = spool::SpoolRoom::new(settings.clone(), settings.number("delivery.budget"));
         let messages = message::Messages::new(base.clone(), mailboxes.clone(), spool.clone());
         Ok(Self {
+            sessions: session::Sessions::new(base.clone()),
             login: login::Login::new(base.clone(), hasher.clone(), exempt),
             accounts: account::Accounts::new(base.clone(), hasher),
             searches: search::Searches::new(messages.clone(), spool.clone()),

@@ -22,6 +22,7 @@ mod outcome;
 pub mod postgres;
 pub mod proof;
 pub mod queue;
+pub mod session;
 pub mod setting;
 pub mod subscription;
 pub mod upkeep;
@@ -235,6 +236,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         postgres::STATEMENTS,
         proof::STATEMENTS,
         queue::STATEMENTS,
+        session::STATEMENTS,
         setting::STATEMENTS,
         subscription::STATEMENTS,
         upkeep::STATEMENTS,

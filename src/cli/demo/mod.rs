@@ -25,8 +25,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Doors and the ports they have where those are free.
-const DOORS: [(&str, u16); 6] =
-    [("smtp", 2525), ("submission", 2587), ("submissions", 2465), ("lmtp", 2424), ("imap", 2143), ("imaps", 2993)];
+const DOORS: [(&str, u16); 8] = [
+    ("smtp", 2525),
+    ("submission", 2587),
+    ("submissions", 2465),
+    ("lmtp", 2424),
+    ("imap", 2143),
+    ("imaps", 2993),
+    ("http", 8080),
+    ("https", 8443),
+];
 /// Written last: the boxes are full.
 const FILLED: &str = "demo.filled";
 
@@ -51,8 +59,9 @@ pub(super) async fn run(data: Option<&Path>, fresh: bool) -> Result<()> {
     }
     // Before anything is written: a running demo keeps its files.
     drop(take_lock(&directory)?);
-    let book = Book::open(&directory)?;
-    write_config(&directory)?;
+    let mut book = Book::open(&directory)?;
+    book.web = write_config(&directory)?;
+    book.write(&directory)?;
     let config = Config::load(None, Some(&directory))?;
     let place = directory.clone();
     let filling = book.clone();
@@ -165,17 +174,25 @@ async fn stop_postgres(directory: &Path) -> Result<()> {
 }
 
 /// Writes DIR/mailstead.toml, so that the admin's verbs find the demo too; a port in use is replaced by a free one.
-fn write_config(directory: &Path) -> Result<()> {
+/// Answers where browsers find it.
+fn write_config(directory: &Path) -> Result<String> {
     let mut text = format!(
         "# Written by `mailstead demo` at each start.\nhostname = \"mail.{DOMAIN}\"\n[limits]\nexempt = [\"127.0.0.0/8\"]\n[listen]\n"
     );
+    let mut web = String::new();
     for (door, port) in DOORS {
         let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|l| l.local_addr());
         let address = free(port).or_else(|_| free(0)).context("no free port")?;
         text.push_str(&format!("{door} = [\"{address}\"]\n"));
+        if door == "https" {
+            web = format!("https://localhost:{}", address.port());
+        }
     }
+    // Its host name is made up: a browser on this machine finds it by this one.
+    text.push_str(&format!("[web]\nurl = \"{web}\"\n"));
     let path = directory.join("mailstead.toml");
-    std::fs::write(&path, text).with_context(|| path.display().to_string())
+    std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+    Ok(web)
 }
 
 /// DIR/demo.json: who there is, and their passwords.
@@ -184,6 +201,8 @@ struct Book {
     members: Vec<(String, String)>,
     /// What the mail's dates are counted from.
     made: DateTime<Utc>,
+    /// Where browsers find it, as of this start.
+    web: String,
 }
 
 impl Book {
@@ -195,14 +214,19 @@ impl Book {
                 .with_context(|| format!("{} is damaged; start over with --fresh", path.display()));
         }
         let members = PEOPLE.iter().map(|person| Ok((person.local.to_owned(), password()?))).collect::<Result<_>>()?;
-        let book = Self { members, made: Utc::now() };
-        let draft = directory.join("demo.json.draft");
+        let book = Self { members, made: Utc::now(), web: String::new() };
+        book.write(directory)?;
+        Ok(book)
+    }
+
+    /// Appears whole or not at all.
+    fn write(&self, directory: &Path) -> Result<()> {
+        let (path, draft) = (directory.join("demo.json"), directory.join("demo.json.draft"));
         let mut options = std::fs::OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        std::io::Write::write_all(&mut file, format!("{:#}\n", book.json()).as_bytes())?;
+        std::io::Write::write_all(&mut file, format!("{:#}\n", self.json()).as_bytes())?;
         file.sync_all()?;
-        std::fs::rename(&draft, &path).with_context(|| path.display().to_string())?;
-        Ok(book)
+        std::fs::rename(&draft, &path).with_context(|| path.display().to_string())
     }
 
     fn read(text: &str) -> Option<Self> {
@@ -212,7 +236,8 @@ impl Book {
             Some((local, entry["password"].as_str()?.to_owned()))
         };
         let members = value["members"].as_array()?.iter().map(member).collect::<Option<Vec<_>>>()?;
-        Some(Self { members, made: value["made"].as_str()?.parse().ok()? })
+        let web = value["web"].as_str().unwrap_or_default().to_owned();
+        Some(Self { members, made: value["made"].as_str()?.parse().ok()?, web })
     }
 
     fn json(&self) -> Value {
@@ -223,22 +248,23 @@ impl Book {
                 json!({ "address": format!("{local}@{DOMAIN}"), "name": person.name, "role": person.role, "password": password })
             })
             .collect();
-        json!({ "domain": DOMAIN, "web": Value::Null, "made": self.made.to_rfc3339(), "members": members })
+        json!({ "domain": DOMAIN, "web": self.web, "made": self.made.to_rfc3339(), "members": members })
     }
 
     /// Who there is and where; a reader that goes away does not end the demo.
     fn print(&self, listening: &Listening, directory: &Path) {
         let mut out = format!("Mailstead's demo community {DOMAIN} is ready.\n\n");
         let mut line = |text: std::fmt::Arguments| out.push_str(&format!("{text}\n"));
-        for (door, places) in listening {
+        for (door, places) in &listening.doors {
             line(format_args!("  {door:<12} {}", places.join("  ")));
         }
+        line(format_args!("\n  In a browser: {}", listening.web));
         line(format_args!("\n  {:<24} {:<13} {:<28} name", "address", "role", "password"));
         for (person, (local, password)) in PEOPLE.iter().zip(&self.members) {
             let address = format!("{local}@{DOMAIN}");
             line(format_args!("  {address:<24} {:<13} {password:<28} {}", person.role, person.name));
         }
-        let port = |door: &str| listening.get(door).and_then(|p| p.first()).cloned().unwrap_or_default();
+        let port = |door: &str| listening.doors.get(door).and_then(|p| p.first()).cloned().unwrap_or_default();
         let (imaps, submissions, book) = (port("imaps"), port("submissions"), directory.join("demo.json"));
         line(format_args!(
             "\nA mail client reads by IMAP at {imaps} and sends by SMTP at {submissions}, both with SSL/TLS from the start;"

@@ -1,0 +1,1 @@
+# What services refuse: the key is made of the English words in the code.
