@@ -1,6 +1,8 @@
 //! The web side in a real browser: each test starts the program and runs one script of `tests/browser` against it.
 
-use crate::harness::browser::{Tools, script, tools};
+use crate::harness::appliance::terminate;
+use crate::harness::browser::{Tools, build_folder, script, tools};
+use crate::harness::demo;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
@@ -9,6 +11,25 @@ use std::time::Duration;
 #[test]
 fn browser_rig_notices_every_fault() {
     script("selftest", &[], Duration::from_secs(180));
+}
+
+/// A script against a demo of its own, which has an address book, mail and members of every role.
+fn on_demo(name: &str, environment: &[(&str, &str)], limit: Duration) {
+    let folder = demo::place();
+    let directory = folder.path().join("demo");
+    let (child, _) = demo::start(&directory, &[]);
+    let [book, ready] = ["demo.json", "ready.json"].map(|file| directory.join(file).display().to_string());
+    let own = [("MAILSTEAD_BOOK", book.as_str()), ("MAILSTEAD_READY", ready.as_str())];
+    script(name, &[&own, environment].concat(), limit);
+    assert!(terminate(child));
+}
+
+#[test]
+fn browser_matrix_of_all_pages() {
+    let routes = build_folder().join("browser/routes.json");
+    std::fs::create_dir_all(routes.parent().unwrap()).unwrap();
+    std::fs::write(&routes, mailstead::front::web::table().to_string()).unwrap();
+    on_demo("matrix", &[("MAILSTEAD_ROUTES", &routes.display().to_string())], Duration::from_secs(420));
 }
 
 /// A folder with every program of /usr/bin but Node.js, as a search path.

@@ -5,6 +5,9 @@ import assert from 'node:assert/strict';
 // The browser says this of every answer of 4xx and 5xx; those are judged where the status is known.
 const BY_STATUS = /^Failed to load resource: the server responded with a status of/;
 
+/** Fails with the faults as its words, if there are any. */
+export const none = (faults, where = '') => assert.ok(!faults.length, [where, ...faults].join('\n'));
+
 export class Watch {
   #faults = [];
   #answered = [];
@@ -42,7 +45,7 @@ export class Watch {
 
   /** Fails if anything was seen. */
   async clean(where) {
-    assert.deepEqual(await this.take(), [], `${where}: what no page may do`);
+    none(await this.take(), where);
   }
 
   /** The next answer with this status to something that a page loads by itself is no fault. */
