@@ -1,19 +1,16 @@
 // Every page × who looks × light and dark × wide and narrow: what is true of all pages is true of each.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { axe } from './lib/axe.mjs';
 import { headerFaults, layoutFaults, pageFaults } from './lib/checks.mjs';
 import { htmlFaults } from './lib/html.mjs';
 import { fresh, launch } from './lib/launch.mjs';
-import { artefact, member, web } from './lib/place.mjs';
-import { PAGES, matches, maySee } from './lib/routes.mjs';
-import { signIn } from './lib/sign_in.mjs';
+import { artefact, web } from './lib/place.mjs';
+import { PAGES } from './lib/routes.mjs';
+import { ROLES, ROUTES, Visit } from './lib/visit.mjs';
 import { none } from './lib/watch.mjs';
 
-const ROUTES = JSON.parse(readFileSync(process.env.MAILSTEAD_ROUTES, 'utf8')).filter(({ methods }) => /\bGET\b/.test(methods));
-const ROLES = { out: null, member: 'greta', admin: 'bruno', owner: 'ada' };
 const [WIDE, NARROW] = [
   { width: 1240, height: 900 },
   { width: 390, height: 800 },
@@ -27,21 +24,16 @@ test('the table has every route and nothing else', () => {
   assert.deepEqual(Object.keys(PAGES).sort(), ROUTES.map(({ path }) => path).sort());
 });
 
-for (const [role, local] of Object.entries(ROLES)) {
+for (const role of Object.keys(ROLES)) {
   test(`as ${role}`, async (t) => {
     const { context, watch } = await fresh(browser);
     const page = await context.newPage();
-    if (local) await signIn(page, member(local));
+    const visit = Object.assign(new Visit(role, page), { watch, titles: new Map() });
+    await visit.begin();
     await watch.clean('sign-in');
-    const visit = { role, page, watch, context, links: new Set(), titles: new Map() };
-    for (const path of Object.keys(PAGES)) {
-      const route = ROUTES.find((one) => one.path === path);
-      if (route) await t.test(path, () => look(visit, route));
-    }
-    await t.test('every link leads somewhere', () => {
-      const lost = [...visit.links].filter((link) => !ROUTES.some(({ path }) => matches(path, link.split('?')[0])));
-      none(lost);
-    });
+    const looks = { 'turned away': turnedAway, 'led on': leadsOn, file: download, page: inEveryLight };
+    for (const route of visit.routes()) await t.test(route.path, () => looks[visit.fate(route)](visit, route));
+    await t.test('every link leads somewhere', () => none(visit.lost()));
     await t.test('a page that is not there says so', async () => {
       const response = await page.goto(`${web}/no/such/page`);
       assert.equal(response.status(), 404);
@@ -51,25 +43,8 @@ for (const [role, local] of Object.entries(ROLES)) {
   });
 }
 
-/** The address of a route: of one with a variable part, the first that a link led to. */
-function address({ links }, { path }) {
-  if (!path.includes('{')) return path;
-  const found = [...links].find((link) => matches(path, link.split('?')[0]));
-  assert.ok(found, `no page has a link to ${path}`);
-  return found;
-}
-
-async function look(visit, route) {
-  const { role } = visit;
-  const { to, file } = PAGES[route.path];
-  const leadsTo = typeof to === 'string' ? to : to?.[role];
-  if (!maySee(route.access, role)) return turnedAway(visit, route);
-  if (leadsTo) return leadsOn(visit, address(visit, route), leadsTo);
-  if (file) return download(visit, address(visit, route), file);
-  return inEveryLight(visit, address(visit, route));
-}
-
-const ask = ({ context }, path) => context.request.get(`${web}${path}`, { maxRedirects: 0, headers: { accept: 'text/html' } });
+const ask = ({ page }, path) =>
+  page.context().request.get(`${web}${path}`, { maxRedirects: 0, headers: { accept: 'text/html' } });
 
 async function turnedAway(visit, { path }) {
   // The handler is never reached, so that any address will do.
@@ -83,31 +58,30 @@ async function turnedAway(visit, { path }) {
   }
 }
 
-async function leadsOn(visit, path, to) {
-  const response = await ask(visit, path);
-  assert.deepEqual([response.status(), response.headers().location.split('?')[0]], [303, to]);
+async function leadsOn(visit, route) {
+  const response = await ask(visit, visit.address(route));
+  assert.deepEqual([response.status(), response.headers().location?.split('?')[0]], [303, visit.target(route.path)]);
 }
 
-async function download(visit, path, type) {
-  const response = await ask(visit, path);
+async function download(visit, route) {
+  const response = await ask(visit, visit.address(route));
   assert.equal(response.status(), 200);
-  assert.match(response.headers()['content-type'], type);
+  assert.match(response.headers()['content-type'], PAGES[route.path].file);
   assert.equal(response.headers()['x-content-type-options'], 'nosniff');
 }
 
-async function inEveryLight({ role, page, watch, links, titles }, path) {
+async function inEveryLight(visit, route) {
+  const { role, page, watch, titles } = visit;
+  const path = visit.address(route);
   await page.setViewportSize(WIDE);
   await page.emulateMedia({ colorScheme: 'light' });
   const response = await page.goto(`${web}${path}`);
   assert.equal(response.status(), 200, path);
+  await visit.harvest();
   const faults = await pageFaults(page, response, { signedIn: role !== 'out' });
-
   const title = await page.title();
   if (titles.has(title)) faults.push(`${titles.get(title)} is called “${title}” too`);
   titles.set(title, path);
-  for (const link of await page.$$eval('a[href^="/"]', (all) => all.map((one) => one.getAttribute('href')))) {
-    links.add(link.split('#')[0]);
-  }
 
   const shot = (name) => page.screenshot({ path: artefact(role, `${nameOf(path)}-${name}.png`), fullPage: true });
   const told = (where, list) => faults.push(...list.map((fault) => `${where}: ${fault}`));

@@ -9,6 +9,7 @@ import { headerFaults, layoutFaults, pageFaults } from './lib/checks.mjs';
 import { htmlFaults } from './lib/html.mjs';
 import { fresh, launch } from './lib/launch.mjs';
 import { artefact } from './lib/place.mjs';
+import { plainTexts } from './lib/pseudo.mjs';
 import { code } from './lib/totp.mjs';
 import { none } from './lib/watch.mjs';
 
@@ -146,6 +147,19 @@ test('sources are read as they were sent', () => {
   for (const bad of ['<p', '<b><i></b></i>', '</p>', '<p a=1 a=2></p>', '<a href="javascript:x()">x</a>', '<div/>', 'a < b']) {
     assert.notDeepEqual(htmlFaults(page(bad)), [], bad);
   }
+});
+
+test('texts of no catalogue are found', async () => {
+  const { context } = await fresh(browser, {}, [own]);
+  const tab = await context.newPage();
+  const body = '<p>[!! Ŝàý [!! ŧĥîš !!] !!] 12</p><p><bdi>Anna</bdi> <i translate="no">a@b.test</i></p>';
+  await tab.goto(`${own}/good`);
+  const texts = (html) => tab.evaluate((html) => (document.body.innerHTML = html), html).then(() => plainTexts(tab));
+  assert.deepEqual(await texts(body), ['title: A page']);
+  for (const bad of ['<p>[!! x !!] left</p>', '<img alt="left">', '<a title="left">[!! x !!]</a>', '<p>some-key</p>']) {
+    assert.equal((await texts(bad)).length, 2, bad);
+  }
+  await context.close();
 });
 
 test('the canary hears HTTP and HTTPS', async () => {

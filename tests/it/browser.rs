@@ -1,7 +1,7 @@
 //! The web side in a real browser: each test starts the program and runs one script of `tests/browser` against it.
 
 use crate::harness::appliance::terminate;
-use crate::harness::browser::{Tools, build_folder, script, tools};
+use crate::harness::browser::{Tools, script, tools};
 use crate::harness::demo;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -24,12 +24,21 @@ fn on_demo(name: &str, environment: &[(&str, &str)], limit: Duration) {
     assert!(terminate(child));
 }
 
+/// The same for a walk through all pages.
+fn through_all_pages(name: &str, limit: Duration) {
+    let routes = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&routes, mailstead::front::web::table().to_string()).unwrap();
+    on_demo(name, &[("MAILSTEAD_ROUTES", &routes.path().display().to_string())], limit);
+}
+
 #[test]
 fn browser_matrix_of_all_pages() {
-    let routes = build_folder().join("browser/routes.json");
-    std::fs::create_dir_all(routes.parent().unwrap()).unwrap();
-    std::fs::write(&routes, mailstead::front::web::table().to_string()).unwrap();
-    on_demo("matrix", &[("MAILSTEAD_ROUTES", &routes.display().to_string())], Duration::from_secs(420));
+    through_all_pages("matrix", Duration::from_secs(420));
+}
+
+#[test]
+fn browser_shows_no_text_that_is_in_no_catalogue() {
+    through_all_pages("pseudo", Duration::from_secs(180));
 }
 
 /// A folder with every program of /usr/bin but Node.js, as a search path.

@@ -2,7 +2,7 @@
 // the matrix, and so does an entry without a route.
 //
 // An address for `{…}` is taken from the links of the pages before it. `to`: it leads on, by role or for all.
-// `file`: no page, but something to download or to read by a program.
+// `file`: no page, but something to download or to read by a program, of this media type.
 
 export const PAGES = {
   '/sign-in': { to: { member: '/', admin: '/', owner: '/' } },
@@ -13,18 +13,7 @@ export const PAGES = {
   '/source/libraries.txt': { file: /^text\/plain/ },
 };
 
-/** What each access lets in, as the router names it. */
-const LETS_IN = {
-  public: ['out', 'member', 'admin', 'owner'],
-  half: ['member', 'admin', 'owner'],
-  member: ['member', 'admin', 'owner'],
-  admin: ['admin', 'owner'],
-  owner: ['owner'],
-};
-
-export const maySee = (access, role) => LETS_IN[access].includes(role);
-
-/** Whether a path is an address of a route. */
+/** Whether a path is an address of a route, as axum writes routes: `{name}` is one part, `{*name}` the rest. */
 export function matches(route, path) {
   const pattern = route.replace(/[.]/g, '\\.').replace(/\{\*[^}]+\}/g, '.+').replace(/\{[^}]+\}/g, '[^/]+');
   return new RegExp(`^${pattern}$`).test(path);

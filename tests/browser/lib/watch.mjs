@@ -1,12 +1,12 @@
 // What no page may do, collected while it is open.
 
-import assert from 'node:assert/strict';
-
 // The browser says this of every answer of 4xx and 5xx; those are judged where the status is known.
 const BY_STATUS = /^Failed to load resource: the server responded with a status of/;
 
 /** Fails with the faults as its words, if there are any. */
-export const none = (faults, where = '') => assert.ok(!faults.length, [where, ...faults].join('\n'));
+export function none(faults, where = 'faults') {
+  if (faults.length) throw new Error([where, ...faults].join('\n'));
+}
 
 export class Watch {
   #faults = [];
