@@ -195,7 +195,7 @@ pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS).collect()
 }
 
-fn random_hex(octets: usize) -> Result<String> {
+pub(super) fn random_hex(octets: usize) -> Result<String> {
     let mut random = vec![0u8; octets];
     aws_lc_rs::rand::fill(&mut random).map_err(|_| Refusal::Internal(anyhow::anyhow!("no random numbers")))?;
     Ok(random.iter().map(|b| format!("{b:02x}")).collect())

@@ -12,6 +12,11 @@ const BATCH: i64 = 500;
 /// Blobs looked at in one transaction: a few index probes each.
 const SWEEP: i64 = 5000;
 
+/// How long sign-ins are shown, and how many of each account, good and bad ones apart: no flood of tries drives out what
+/// went well.
+const SIGN_INS: TimeDelta = TimeDelta::days(90);
+const SIGN_INS_EACH: i64 = 50;
+
 /// Keeps the house in order. Cheap to clone.
 #[derive(Clone)]
 pub struct Housekeeping {
@@ -68,6 +73,8 @@ impl Housekeeping {
         }
         self.base.store.login_failure_prune(now - settings.duration("login.window")).await?;
         while self.base.store.session_purge(now, BATCH).await? == BATCH as u64 {}
+        self.base.store.sign_in_prune(now - SIGN_INS, now - TimeDelta::days(1), SIGN_INS_EACH).await?;
+        self.base.store.token_prune(now).await?;
         let mut above = BlobId(0);
         while let Some(mut tx) = self.begin(&mut out).await? {
             let (gone, next) = tx.blob_sweep(now, IDLE, above, SWEEP).await?;

@@ -2,6 +2,8 @@
 //! was asked (no wire, no net) and speaks to the store in short transactions.
 
 pub mod account;
+pub mod app_password;
+pub mod audit;
 mod backoff;
 pub mod content;
 pub mod delivery;
@@ -13,17 +15,26 @@ pub mod housekeeping;
 pub mod login;
 pub mod mailbox;
 pub mod message;
+mod notice;
 pub mod password;
+pub mod password_rules;
+pub mod people;
 pub mod queue;
+pub mod readable;
 pub mod rotate;
 pub mod seal;
 pub mod search;
+pub mod second_factor;
 pub mod session;
 pub mod settings;
+pub mod setup;
 mod shelf;
 pub mod snapshot;
 pub mod spool;
 pub mod submission;
+mod token;
+pub mod totp;
+mod vault;
 pub mod watch;
 
 use crate::model::clock::Clock;
@@ -103,6 +114,11 @@ pub struct Services {
     pub login: login::Login,
     pub sessions: session::Sessions,
     pub accounts: account::Accounts,
+    pub people: people::People,
+    pub second_factors: second_factor::SecondFactors,
+    pub app_passwords: app_password::AppPasswords,
+    pub setup: setup::Setup,
+    pub audit: audit::Audit,
     pub directory: directory::Directory,
     pub mailboxes: mailbox::Mailboxes,
     pub messages: message::Messages,
@@ -156,10 +172,20 @@ impl Services {
         let mailboxes = mailbox::Mailboxes::new(base.clone());
         let spool = spool::SpoolRoom::new(settings.clone(), settings.number("delivery.budget"));
         let messages = message::Messages::new(base.clone(), mailboxes.clone(), spool.clone());
+        let notices = notice::Notices::new(base.clone(), directory.clone(), hostname.clone());
+        let vault = vault::Vault::new(base.clone(), hasher.clone());
+        let login = login::Login::new(base.clone(), hasher, notices.clone(), exempt);
+        let accounts = account::Accounts::new(base.clone(), vault.clone(), login.clone(), notices.clone());
+        let second_factors = second_factor::SecondFactors::new(base.clone(), login.clone(), notices.clone());
         Ok(Self {
             sessions: session::Sessions::new(base.clone()),
-            login: login::Login::new(base.clone(), hasher.clone(), exempt),
-            accounts: account::Accounts::new(base.clone(), hasher),
+            app_passwords: app_password::AppPasswords::new(base.clone(), vault.clone(), notices),
+            setup: setup::Setup::new(base.clone(), accounts.clone(), vault, second_factors.clone()),
+            people: people::People::new(base.clone()),
+            audit: audit::Audit::new(base.clone()),
+            login,
+            accounts,
+            second_factors,
             searches: search::Searches::new(messages.clone(), spool.clone()),
             watchers: watch::Watchers::new(store.clone()),
             messages,

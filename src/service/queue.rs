@@ -10,7 +10,6 @@ use crate::model::address::Address;
 use crate::model::dsn::{BodyKind, Notify, Ret};
 use crate::model::ids::{BlobId, QueueId, QueueRecipientId};
 use crate::store::append::Job;
-use crate::store::audit::AuditRow;
 use crate::store::queue::{DueRow, FateRow, NewQueued, NewRecipient, QueueRow};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -178,16 +177,7 @@ impl Queue {
         id: Option<QueueId>,
     ) -> Result<()> {
         let name = id.map_or_else(|| "all".to_owned(), |id| id.to_string());
-        let row = AuditRow {
-            actor: actor.account,
-            actor_name: &actor.name,
-            origin: &actor.origin,
-            action,
-            subject: None,
-            subject_name: &name,
-            before: None,
-            after: None,
-        };
+        let row = actor.row(action, None, &name, None, None);
         tx.audit_add(&row, self.base.clock.now()).await?;
         Ok(tx.commit().await?)
     }

@@ -2,7 +2,6 @@
 
 use super::account::Actor;
 use super::{Base, Result};
-use crate::store::audit::AuditRow;
 use crate::store::credential::kind;
 
 /// What a credential is sealed for, as those who open it say.
@@ -10,7 +9,7 @@ fn purpose(kind: i16) -> &'static str {
     match kind {
         kind::PASSWORD => "password",
         kind::APP_PASSWORD => "app password",
-        kind::TOTP => "totp",
+        kind::TOTP | kind::TOTP_BEGUN => "totp",
         kind::RECOVERY => "recovery",
         _ => "verifier",
     }
@@ -33,6 +32,7 @@ impl Rotation {
     /// # Errors
     /// [`super::Refusal::Internal`] for a value that no key of the file opens.
     pub async fn run(&self, actor: &Actor) -> Result<u64> {
+        actor.must_own()?;
         let keys = &self.base.keys;
         let (mut above, mut count) = (0, 0);
         loop {
@@ -57,17 +57,7 @@ impl Rotation {
             }
         }
         tx.seal_key_keep(&keys.id()).await?;
-        let row = AuditRow {
-            actor: actor.account,
-            actor_name: &actor.name,
-            origin: &actor.origin,
-            action: "key.rotate",
-            subject: None,
-            subject_name: &keys.id(),
-            before: None,
-            after: None,
-        };
-        tx.audit_add(&row, self.base.clock.now()).await?;
+        tx.audit_add(&actor.row("key.rotate", None, &keys.id(), None, None), self.base.clock.now()).await?;
         tx.commit().await?;
         Ok(count)
     }

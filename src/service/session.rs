@@ -150,24 +150,24 @@ impl Sessions {
     /// # Errors
     /// [`Refusal::Stale`]: it has ended meanwhile.
     pub async fn promote(&self, session: &Session, stage: Stage) -> Result<Token> {
-        self.renew(session, stage, 0).await
+        self.renew(session, stage, session.who.generation()).await
     }
 
-    /// The same after the session itself changed its account's credentials, which raised their generation by one: it
-    /// goes on, all others have ended. If anybody else raised it too, this one has ended as well.
+    /// The same after the session itself changed its account's credentials: it goes on as `who`, all others have ended.
+    /// If anybody else changed them since, this one has ended as well.
     ///
     /// # Errors
     /// As [`Sessions::promote`].
-    pub async fn carry_over(&self, session: &Session, stage: Stage) -> Result<Token> {
-        self.renew(session, stage, 1).await
+    pub async fn carry_over(&self, session: &Session, who: &Identity, stage: Stage) -> Result<Token> {
+        self.renew(session, stage, who.generation()).await
     }
 
-    async fn renew(&self, session: &Session, stage: Stage, raised: i64) -> Result<Token> {
+    async fn renew(&self, session: &Session, stage: Stage, generation: i64) -> Result<Token> {
         let now = self.base.clock.now();
         let (token, hash) = fresh_token()?;
         let mut tx = self.base.store.begin().await?;
         let expires = now + if stage == Stage::Open { LONGEST } else { HALF_OPEN };
-        if !tx.session_renew(&session.hash, &hash, (stage.number(), Some(now), raised), expires, now).await? {
+        if !tx.session_renew(&session.hash, &hash, (stage.number(), Some(now), generation), expires, now).await? {
             return Err(Refusal::Stale);
         }
         tx.commit().await?;

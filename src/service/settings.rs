@@ -4,7 +4,6 @@ use super::account::Actor;
 use super::{Refusal, Result};
 use crate::model::clock::Clock;
 use crate::store::Store;
-use crate::store::audit::AuditRow;
 use arc_swap::ArcSwap;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -216,7 +215,7 @@ impl Settings {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         tx.setting_set(definition.name, &value, &actor.name, now).await?;
-        tx.audit_add(&row(actor, "setting.set", definition, before, Some(value)), now).await?;
+        tx.audit_add(&actor.row("setting.set", None, definition.name, before, Some(value)), now).await?;
         tx.commit().await?;
         self.reload().await
     }
@@ -231,28 +230,9 @@ impl Settings {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         tx.setting_reset(definition.name).await?;
-        tx.audit_add(&row(actor, "setting.reset", definition, before, None), now).await?;
+        tx.audit_add(&actor.row("setting.reset", None, definition.name, before, None), now).await?;
         tx.commit().await?;
         self.reload().await
-    }
-}
-
-fn row<'a>(
-    actor: &'a Actor,
-    action: &'static str,
-    definition: &'a Definition,
-    before: Option<Value>,
-    after: Option<Value>,
-) -> AuditRow<'a> {
-    AuditRow {
-        actor: actor.account,
-        actor_name: &actor.name,
-        origin: &actor.origin,
-        action,
-        subject: None,
-        subject_name: definition.name,
-        before,
-        after,
     }
 }
 

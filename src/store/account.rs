@@ -2,6 +2,7 @@
 
 use super::sql::sql;
 use super::{Result, Store, Tx};
+use crate::model::address::fold_local;
 use crate::model::event::Event;
 use crate::model::ids::{AccountId, DomainId};
 use chrono::{DateTime, Utc};
@@ -22,10 +23,25 @@ sql! {
     ACCOUNT_GET = account_columns!("WHERE a.id = $1");
     ACCOUNT_FIND = account_columns!("WHERE d.name = $1 AND a.local = $2");
     ACCOUNT_ADD = "
-        INSERT INTO account (domain, local, name, kind, role, quota_bytes, uidvalidity_last, created_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
+        INSERT INTO account (domain, local, name, name_key, kind, role, quota_bytes, uidvalidity_last, created_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id";
     ACCOUNT_STATUS = "UPDATE account SET status = $2, generation = generation + 1 WHERE id = $1";
     ACCOUNT_GENERATION = "UPDATE account SET generation = generation + 1 WHERE id = $1";
+    /// By the member's own hand: nothing, if the session it comes from has ended meanwhile.
+    ACCOUNT_RENEW = "
+        UPDATE account SET generation = generation + 1 WHERE id = $1 AND generation = $2 AND status = 0
+        RETURNING generation";
+    /// With the row's lock: nobody sets one meanwhile.
+    ACCOUNT_HAS_PASSWORD = "
+        SELECT EXISTS (SELECT 1 FROM credential WHERE account = a.id AND kind = 1) FROM account a WHERE id = $1 FOR NO KEY UPDATE";
+    ACCOUNT_RENAME = "UPDATE account SET name = $2, name_key = $3 WHERE id = $1";
+    /// Rights hang on it, and sessions know it: they end.
+    ACCOUNT_ROLE = "UPDATE account SET role = $2, generation = generation + 1 WHERE id = $1";
+    /// Owners who can sign in. Locked, so that two of them can't put one another out at once.
+    OWNERS_LOCK = "
+        SELECT id FROM account a WHERE role = 3 AND status = 0
+            AND EXISTS (SELECT 1 FROM credential WHERE account = a.id AND kind = 1)
+        ORDER BY id FOR NO KEY UPDATE";
     ACCOUNT_QUOTA = "UPDATE account SET quota_bytes = $2 WHERE id = $1";
     ACCOUNT_LOCK = "SELECT id FROM account WHERE id = $1 FOR UPDATE";
     /// Deliveries under way end before their mail is looked for, and later ones find no mailbox.
@@ -142,6 +158,7 @@ impl Tx {
             .bind(new.domain)
             .bind(new.local)
             .bind(new.name)
+            .bind(fold_local(new.name))
             .bind(new.kind)
             .bind(new.role)
             .bind(new.quota_bytes.map(|n| n as i64))
@@ -202,6 +219,38 @@ impl Tx {
         sqlx::query(ACCOUNT_GENERATION).bind(id).execute(self.conn()).await?;
         self.tell(Event::CredentialsChanged { account: id });
         Ok(())
+    }
+
+    /// Raises the generation for a session of this one; the new one, or `None` if the session has ended.
+    pub async fn account_renew(&mut self, id: AccountId, generation: i64) -> Result<Option<i64>> {
+        let row: Option<(i64,)> =
+            sqlx::query_as(ACCOUNT_RENEW).bind(id).bind(generation).fetch_optional(self.conn()).await?;
+        self.tell(Event::CredentialsChanged { account: id });
+        Ok(row.map(|(generation,)| generation))
+    }
+
+    /// Whether an account has its main password, kept so till the commit.
+    pub async fn account_has_password(&mut self, id: AccountId) -> Result<bool> {
+        let row: Option<(bool,)> = sqlx::query_as(ACCOUNT_HAS_PASSWORD).bind(id).fetch_optional(self.conn()).await?;
+        Ok(row.is_some_and(|(has,)| has))
+    }
+
+    pub async fn account_rename(&mut self, id: AccountId, name: &str) -> Result<()> {
+        sqlx::query(ACCOUNT_RENAME).bind(id).bind(name).bind(fold_local(name)).execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// Gives an account another role; ends its sessions.
+    pub async fn account_role(&mut self, id: AccountId, role: i16) -> Result<()> {
+        sqlx::query(ACCOUNT_ROLE).bind(id).bind(role).execute(self.conn()).await?;
+        self.tell(Event::CredentialsChanged { account: id });
+        Ok(())
+    }
+
+    /// Owners who can sign in, kept so till the commit; the first lock of a transaction that may end with one fewer.
+    pub async fn owners_lock(&mut self) -> Result<Vec<AccountId>> {
+        let rows: Vec<(AccountId,)> = sqlx::query_as(OWNERS_LOCK).fetch_all(self.conn()).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     pub async fn account_quota(&mut self, id: AccountId, bytes: Option<u64>) -> Result<()> {

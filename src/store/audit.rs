@@ -1,14 +1,74 @@
 //! Who did what, for whom, from where: written in the act's own transaction (I9).
 
 use super::sql::sql;
-use super::{Result, Tx};
-use crate::model::ids::AccountId;
+use super::{Result, Store, Tx};
+use crate::model::ids::{AccountId, AuditId};
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 sql! {
     AUDIT_ADD = "
         INSERT INTO audit (at, actor, actor_name, origin, action, subject, subject_name, before, after)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    /// A domain sees what was done to its addresses and to itself.
+    AUDIT_DOMAIN = "
+        SELECT id, at, actor, actor_name, origin, action, subject, subject_name, before, after FROM audit
+        WHERE split_part(subject_name, '@', -1) COLLATE \"C\" = $1 AND ($2::int8 IS NULL OR id < $2)
+            AND ($3::int8 IS NULL OR subject = $3) AND starts_with(action, $4)
+        ORDER BY id DESC LIMIT $5";
+    AUDIT_SUBJECT = "
+        SELECT id, at, actor, actor_name, origin, action, subject, subject_name, before, after FROM audit
+        WHERE subject = $1 AND ($2::int8 IS NULL OR id < $2) AND starts_with(action, $3) ORDER BY id DESC LIMIT $4";
+    AUDIT_ALL = "
+        SELECT id, at, actor, actor_name, origin, action, subject, subject_name, before, after FROM audit
+        WHERE ($1::int8 IS NULL OR id < $1) AND starts_with(action, $2) ORDER BY id DESC LIMIT $3";
+    AUDIT_OF_NAME = "
+        SELECT id, at, actor, actor_name, origin, action, subject, subject_name, before, after FROM audit
+        WHERE split_part(subject_name, '@', -1) COLLATE \"C\" = $1 AND starts_with(action, $2) ORDER BY id DESC LIMIT $3";
+}
+
+/// What is asked for, newest first.
+#[derive(Debug, Clone, Copy)]
+pub struct AuditQuery<'a> {
+    /// Acts on this domain and its addresses alone.
+    pub domain: Option<&'a str>,
+    pub subject: Option<AccountId>,
+    /// Beginning of the action: `account.`; empty: all.
+    pub action: &'a str,
+    /// Older than this one.
+    pub below: Option<AuditId>,
+}
+
+/// A row as it is read.
+#[derive(Debug, Clone)]
+pub struct AuditEntry {
+    pub id: AuditId,
+    pub at: DateTime<Utc>,
+    pub actor: Option<AccountId>,
+    pub actor_name: String,
+    pub origin: String,
+    pub action: String,
+    pub subject: Option<AccountId>,
+    pub subject_name: String,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
+type Row = (
+    AuditId,
+    DateTime<Utc>,
+    Option<AccountId>,
+    String,
+    String,
+    String,
+    Option<AccountId>,
+    String,
+    Option<Value>,
+    Option<Value>,
+);
+
+fn entry((id, at, actor, actor_name, origin, action, subject, subject_name, before, after): Row) -> AuditEntry {
+    AuditEntry { id, at, actor, actor_name, origin, action, subject, subject_name, before, after }
 }
 
 /// One row; never holds a secret.
@@ -41,5 +101,26 @@ impl Tx {
             .execute(self.conn())
             .await?;
         Ok(())
+    }
+}
+
+impl Store {
+    /// Up to `limit` rows, newest first; a statement for each index.
+    pub async fn audit_page(&self, query: &AuditQuery<'_>, limit: i64) -> Result<Vec<AuditEntry>> {
+        let AuditQuery { domain, subject, action, below } = *query;
+        let rows = match (domain, subject) {
+            (Some(domain), subject) => sqlx::query_as(AUDIT_DOMAIN).bind(domain).bind(below).bind(subject).bind(action),
+            (None, Some(subject)) => sqlx::query_as(AUDIT_SUBJECT).bind(subject).bind(below).bind(action),
+            (None, None) => sqlx::query_as(AUDIT_ALL).bind(below).bind(action),
+        };
+        let rows: Vec<Row> = rows.bind(limit).fetch_all(self.read()).await?;
+        Ok(rows.into_iter().map(entry).collect())
+    }
+
+    /// The last acts of a kind on something that has a name and no account: a setting.
+    pub async fn audit_of_name(&self, name: &str, action: &str, limit: i64) -> Result<Vec<AuditEntry>> {
+        let rows: Vec<Row> =
+            sqlx::query_as(AUDIT_OF_NAME).bind(name).bind(action).bind(limit).fetch_all(self.read()).await?;
+        Ok(rows.into_iter().map(entry).collect())
     }
 }

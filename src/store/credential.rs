@@ -5,11 +5,12 @@ use super::{Result, Store, Tx};
 use crate::model::ids::AccountId;
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::Row as _;
+use std::net::IpAddr;
 
 sql! {
     /// A sign-in by completed address: the account of a main or further address, and all that proves it.
     LOGIN_LOOKUP = "
-        SELECT a.id, a.generation, a.status, a.name, a.local, d2.name,
+        SELECT a.id, a.generation, a.status, a.name, a.local, d2.name, a.role,
             ARRAY(SELECT c.id FROM credential c WHERE c.account = a.id AND (c.expires_at IS NULL OR c.expires_at > $3) ORDER BY c.id),
             ARRAY(SELECT c.kind FROM credential c WHERE c.account = a.id AND (c.expires_at IS NULL OR c.expires_at > $3) ORDER BY c.id),
             ARRAY(SELECT c.sealed FROM credential c WHERE c.account = a.id AND (c.expires_at IS NULL OR c.expires_at > $3) ORDER BY c.id),
@@ -25,9 +26,13 @@ sql! {
     CREDENTIAL_ADD = "
         INSERT INTO credential (account, kind, app, label, sealed, protocols, expires_at, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
-    /// The main password and its verifiers; app passwords stay.
-    CREDENTIAL_REMOVE_MAIN = "DELETE FROM credential WHERE account = $1 AND kind IN (1, 2, 3) AND app IS NULL";
-    CREDENTIAL_USED = "UPDATE credential SET last_used_at = $2 WHERE id = $1";
+    /// The main password and its verifiers, and a seed that somebody who knew the old password may have begun with; app
+    /// passwords stay.
+    CREDENTIAL_REMOVE_MAIN = "DELETE FROM credential WHERE account = $1 AND kind IN (1, 2, 3, 7) AND app IS NULL";
+    /// Not at every reconnection of a client that comes once a minute.
+    CREDENTIAL_USED = "
+        UPDATE credential SET last_used_at = $2, last_used_from = $3::text::inet
+        WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2 - interval '5 minutes' OR last_used_from IS DISTINCT FROM $3::text::inet)";
     CREDENTIAL_PAGE = "SELECT id, kind, sealed FROM credential WHERE id > $1 ORDER BY id LIMIT 500 FOR UPDATE";
     CREDENTIAL_RESEAL = "UPDATE credential SET sealed = $2 WHERE id = $1";
     SEAL_KEYS = "SELECT id, proof FROM seal_key ORDER BY created_at";
@@ -40,12 +45,25 @@ sql! {
     HOUSE_SECRET_RESEAL = "UPDATE house_secret SET sealed = $2 WHERE name = $1";
     FAILURES = "
         SELECT subject, CASE WHEN last_at < $2 THEN 0 ELSE count END, last_at FROM login_failure WHERE subject = ANY($1)";
+    /// With the row that the member is shown, if the name is an account's: one statement and one commit whether or not.
     FAILURE_ADD = "
+        WITH shown AS (
+            INSERT INTO sign_in (account, at, protocol, peer, agent, ok)
+            SELECT id, $2, $5, $6::text::inet, $7, false FROM account WHERE id = $4
+        )
         INSERT INTO login_failure (subject, count, since, last_at)
         SELECT s, 1, $2, $2 FROM unnest($1::text[]) s ORDER BY s
         ON CONFLICT (subject) DO UPDATE SET last_at = $2,
             count = CASE WHEN login_failure.last_at < $3 THEN 1 ELSE login_failure.count + 1 END,
             since = CASE WHEN login_failure.last_at < $3 THEN $2 ELSE login_failure.since END";
+    /// Takes one of `$4` tries, unless they are used up: counted before it is known what comes of it, so that a hundred at
+    /// once are not a hundred tries.
+    TRIAL = "
+        INSERT INTO login_failure (subject, count, since, last_at) VALUES ($1, 1, $2, $2)
+        ON CONFLICT (subject) DO UPDATE SET last_at = $2,
+            count = CASE WHEN login_failure.last_at < $3 THEN 1 ELSE login_failure.count + 1 END,
+            since = CASE WHEN login_failure.last_at < $3 THEN $2 ELSE login_failure.since END
+        WHERE login_failure.count < $4 OR login_failure.last_at < $3 RETURNING count";
     FAILURE_CLEAR = "DELETE FROM login_failure WHERE subject = $1";
     FAILURE_PRUNE = "DELETE FROM login_failure WHERE last_at < $1";
 }
@@ -58,6 +76,7 @@ pub mod kind {
     pub const APP_PASSWORD: i16 = 4;
     pub const TOTP: i16 = 5;
     pub const RECOVERY: i16 = 6;
+    pub const TOTP_BEGUN: i16 = 7;
 }
 
 /// An account and what proves it.
@@ -66,6 +85,7 @@ pub struct LoginRow {
     pub account: AccountId,
     pub generation: i64,
     pub status: i16,
+    pub role: i16,
     pub name: String,
     /// The main address.
     pub local: String,
@@ -85,6 +105,16 @@ pub struct CredentialRow {
     pub app: Option<i64>,
 }
 
+/// A failed sign-in as the member is shown it.
+#[derive(Debug)]
+pub struct Tried<'a> {
+    /// Nobody's id where there is no such account.
+    pub account: AccountId,
+    pub protocol: i16,
+    pub peer: IpAddr,
+    pub agent: &'a str,
+}
+
 /// A credential to be added.
 #[derive(Debug)]
 pub struct NewCredential<'a> {
@@ -101,11 +131,11 @@ impl Store {
     pub async fn login_lookup(&self, domain: &str, local: &str, now: DateTime<Utc>) -> Result<Option<LoginRow>> {
         let row = sqlx::query(LOGIN_LOOKUP).bind(domain).bind(local).bind(now).fetch_optional(self.read()).await?;
         let Some(row) = row else { return Ok(None) };
-        let ids: Vec<i64> = row.try_get(6)?;
-        let kinds: Vec<i16> = row.try_get(7)?;
-        let sealed: Vec<Vec<u8>> = row.try_get(8)?;
-        let protocols: Vec<i32> = row.try_get(9)?;
-        let apps: Vec<i64> = row.try_get(10)?;
+        let ids: Vec<i64> = row.try_get(7)?;
+        let kinds: Vec<i16> = row.try_get(8)?;
+        let sealed: Vec<Vec<u8>> = row.try_get(9)?;
+        let protocols: Vec<i32> = row.try_get(10)?;
+        let apps: Vec<i64> = row.try_get(11)?;
         let credentials = ids
             .into_iter()
             .zip(kinds)
@@ -122,6 +152,7 @@ impl Store {
             account: row.try_get(0)?,
             generation: row.try_get(1)?,
             status: row.try_get(2)?,
+            role: row.try_get(6)?,
             name: row.try_get(3)?,
             local: row.try_get(4)?,
             domain: row.try_get(5)?,
@@ -148,10 +179,37 @@ impl Store {
         Ok(rows.into_iter().map(|(subject, count, at)| (subject, count as u32, at)).collect())
     }
 
-    /// Counts one failure for each subject.
-    pub async fn login_failure_add(&self, subjects: &[String], now: DateTime<Utc>, window: TimeDelta) -> Result<()> {
-        sqlx::query(FAILURE_ADD).bind(subjects).bind(now).bind(now - window).execute(self.write()).await?;
+    /// Counts one failure for each subject, and notes it for the account that was named.
+    pub async fn login_failure_add(
+        &self,
+        subjects: &[String],
+        tried: &Tried<'_>,
+        now: DateTime<Utc>,
+        window: TimeDelta,
+    ) -> Result<()> {
+        sqlx::query(FAILURE_ADD)
+            .bind(subjects)
+            .bind(now)
+            .bind(now - window)
+            .bind(tried.account)
+            .bind(tried.protocol)
+            .bind(tried.peer.to_string())
+            .bind(tried.agent)
+            .execute(self.write())
+            .await?;
         Ok(())
+    }
+
+    /// Takes one of `most` tries within the window; whether there was one left.
+    pub async fn login_trial(&self, subject: &str, most: u32, now: DateTime<Utc>, window: TimeDelta) -> Result<bool> {
+        let row: Option<(i32,)> = sqlx::query_as(TRIAL)
+            .bind(subject)
+            .bind(now)
+            .bind(now - window)
+            .bind(most as i32)
+            .fetch_optional(self.write())
+            .await?;
+        Ok(row.is_some())
     }
 
     /// Forgets a subject's failures after a success.
@@ -166,9 +224,9 @@ impl Store {
         Ok(())
     }
 
-    /// Notes when an app password was last used.
-    pub async fn credential_used(&self, id: i64, now: DateTime<Utc>) -> Result<()> {
-        sqlx::query(CREDENTIAL_USED).bind(id).bind(now).execute(self.background()).await?;
+    /// Notes when a credential was last used, and from where.
+    pub async fn credential_used(&self, id: i64, peer: IpAddr, now: DateTime<Utc>) -> Result<()> {
+        sqlx::query(CREDENTIAL_USED).bind(id).bind(now).bind(peer.to_string()).execute(self.background()).await?;
         Ok(())
     }
 

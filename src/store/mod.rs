@@ -19,12 +19,17 @@ pub mod mailbox;
 pub mod message;
 pub mod migrate;
 mod outcome;
+pub mod people;
 pub mod postgres;
 pub mod proof;
 pub mod queue;
+pub mod second_factor;
 pub mod session;
 pub mod setting;
+pub mod setup;
+pub mod sign_in;
 pub mod subscription;
+pub mod token;
 pub mod upkeep;
 
 pub use error::StoreError;
@@ -233,12 +238,17 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         message::STATEMENTS,
         migrate::STATEMENTS,
         outcome::STATEMENTS,
+        people::STATEMENTS,
         postgres::STATEMENTS,
         proof::STATEMENTS,
         queue::STATEMENTS,
+        second_factor::STATEMENTS,
         session::STATEMENTS,
         setting::STATEMENTS,
+        setup::STATEMENTS,
+        sign_in::STATEMENTS,
         subscription::STATEMENTS,
+        token::STATEMENTS,
         upkeep::STATEMENTS,
     ]
     .into_iter()

@@ -27,7 +27,7 @@ sql! {
         DELETE FROM web_session WHERE account = $1 AND id NOT IN
             (SELECT id FROM web_session WHERE account = $1 ORDER BY id DESC LIMIT $2)";
     SESSION_RENEW = "
-        UPDATE web_session SET token_hash = $2, stage = $3, proved_at = $4, generation = generation + $5, expires_at = $6, seen_at = $7
+        UPDATE web_session SET token_hash = $2, stage = $3, proved_at = $4, generation = $5, expires_at = $6, seen_at = $7
         WHERE token_hash = $1";
     SESSION_SEEN = "UPDATE web_session SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2";
     SESSION_REMOVE = "DELETE FROM web_session WHERE token_hash = $1";
@@ -151,12 +151,12 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives a session another token, stage and proof, and adds `raised` to its generation; whether it was still there.
+    /// Gives a session another token, stage, proof and generation; whether it was still there.
     pub async fn session_renew(
         &mut self,
         old: &[u8; 32],
         new: &[u8; 32],
-        (stage, proved_at, raised): (i16, Option<DateTime<Utc>>, i64),
+        (stage, proved_at, generation): (i16, Option<DateTime<Utc>>, i64),
         expires_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<bool> {
@@ -165,7 +165,7 @@ impl Tx {
             .bind(&new[..])
             .bind(stage)
             .bind(proved_at)
-            .bind(raised)
+            .bind(generation)
             .bind(expires_at)
             .bind(now)
             .execute(self.conn())

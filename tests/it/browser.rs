@@ -1,7 +1,7 @@
 //! The web side in a real browser: each test starts the program and runs one script of `tests/browser` against it.
 
 use crate::harness::appliance::terminate;
-use crate::harness::browser::{Tools, script, tools};
+use crate::harness::chromium::{Tools, script, tools};
 use crate::harness::demo;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -22,6 +22,11 @@ fn on_demo(name: &str, environment: &[(&str, &str)], limit: Duration) {
     let own = [("MAILSTEAD_BOOK", book.as_str()), ("MAILSTEAD_READY", ready.as_str())];
     script(name, &[&own, environment].concat(), limit);
     assert!(terminate(child));
+}
+
+#[test]
+fn browser_keeps_sessions_and_forms_to_their_owner() {
+    on_demo("session", &[], Duration::from_secs(180));
 }
 
 /// The same for a walk through all pages.

@@ -34,7 +34,7 @@ fn the_second_start_keeps_everything_and_fresh_starts_over() {
     let first = book(&directory);
     let members = first["members"].as_array().unwrap();
     assert_eq!((members.len(), members[0]["role"].as_str()), (12, Some("owner")));
-    for door in ["smtp", "submission", "submissions", "imap", "imaps"] {
+    for door in ["smtp", "submission", "submissions", "imap", "imaps", "http", "https"] {
         assert!(ready["listen"][door][0].as_str().unwrap().starts_with("127.0.0.1:"), "{door}");
     }
     let before = counts(&ready, &members[1]);
@@ -48,7 +48,10 @@ fn the_second_start_keeps_everything_and_fresh_starts_over() {
     assert!(terminate(child));
     assert!(!directory.join("ready.json").exists());
     let (child, ready) = start(&directory, &[]);
-    assert_eq!((book(&directory), counts(&ready, &members[1])), (first.clone(), before));
+    let second = book(&directory);
+    assert!(second["web"].as_str().unwrap().starts_with("https://localhost:"), "where it is now");
+    assert_eq!((&second["members"], &second["made"]), (&first["members"], &first["made"]));
+    assert_eq!(counts(&ready, &members[1]), before);
     assert!(terminate(child));
     let (child, _) = start(&directory, &["--fresh"]);
     assert_ne!(book(&directory)["members"][0]["password"], first["members"][0]["password"]);

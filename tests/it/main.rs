@@ -25,3 +25,4 @@ mod smtp;
 mod store;
 mod stress;
 mod upkeep;
+mod web;

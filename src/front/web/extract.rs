@@ -46,14 +46,12 @@ impl Member {
         &self.0.who
     }
 
-    /// As the audit knows who does something.
-    pub fn actor(&self, visitor: &Visitor) -> Actor {
-        let who = &self.0.who;
-        Actor {
-            account: Some(who.account()),
-            name: who.address().to_string(),
-            origin: visitor.origin().peer.to_string(),
-        }
+    /// With the reach that their role has now.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`](crate::service::Refusal::Stale) if the session has ended meanwhile.
+    pub async fn acting(&self, web: &Web, visitor: &Visitor) -> Result<Actor, Fault> {
+        Ok(web.services().accounts.acting(&self.0.who, &visitor.origin()).await?)
     }
 }
 
@@ -125,7 +123,9 @@ impl Fields {
             return Err(Fault::TooMuch);
         }
         let fields = Self(fields);
-        if is_ours(fields.text("csrf"), &visitor, web) {
+        // Scripts say it in a header.
+        let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if is_ours(fields.text("csrf"), &visitor, web) || is_ours(header, &visitor, web) {
             return Ok(fields);
         }
         // Signed out meanwhile: the page to sign in comes first.

@@ -128,6 +128,16 @@ impl Ui {
         self.viewer.as_ref().map_or("", |viewer| &viewer.address)
     }
 
+    /// Two letters that stand for the person.
+    pub fn initials(&self) -> String {
+        initials(self.name())
+    }
+
+    /// One of eight colours, the same for a person for good.
+    pub fn tone(&self) -> u8 {
+        tone(self.address())
+    }
+
     /// Whether there is anything for them to administer.
     pub fn may_admin(&self) -> bool {
         self.viewer.as_ref().is_some_and(|viewer| viewer.open && matches!(viewer.role, Role::DomainAdmin | Role::Owner))
@@ -143,7 +153,7 @@ impl Ui {
     }
 
     /// Whether this page lies at or below a path.
-    pub fn is_at(&self, path: &str) -> bool {
+    pub fn at(&self, path: &str) -> bool {
         let here = self.path.split('?').next().unwrap_or_default();
         here.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
@@ -220,4 +230,16 @@ impl Ui {
         let date = self.say2("date-full", "day", day, "year", at.year().to_string());
         self.say2("date-time", "date", date, "time", at.format("%H:%M").to_string())
     }
+}
+
+/// The first letters of the first and the last word of a name.
+pub(super) fn initials(name: &str) -> String {
+    let mut letters = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+    let first = letters.next();
+    first.into_iter().chain(letters.last()).flat_map(char::to_uppercase).collect()
+}
+
+/// One of eight colours, made of an address.
+pub(super) fn tone(address: &str) -> u8 {
+    (address.bytes().fold(7u32, |sum, octet| sum.wrapping_mul(31).wrapping_add(u32::from(octet))) % 8) as u8
 }

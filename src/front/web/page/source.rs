@@ -130,4 +130,27 @@ mod tests {
         }
         assert!(found.keys().all(|name| !name.contains("node_modules") && !name.starts_with("target")));
     }
+
+    #[test]
+    fn every_library_is_named_with_its_version() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+        let lock: toml::Table = read("Cargo.lock").parse().unwrap();
+        let locked: Vec<String> = lock["package"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|package| format!("{} {}", package["name"].as_str().unwrap(), package["version"].as_str().unwrap()))
+            .collect();
+        let list = LIBRARIES.split("\n\n").nth(1).unwrap();
+        let named: Vec<&str> = list.lines().map(|line| line.split_once(':').unwrap().0).collect();
+        for name in &named {
+            assert!(locked.iter().any(|locked| locked == name), "{name} is not in Cargo.lock: run .ci/licences");
+        }
+        let manifest: toml::Table = read("Cargo.toml").parse().unwrap();
+        for name in manifest["dependencies"].as_table().unwrap().keys() {
+            let mut all = named.iter().map(|named| named.split(' ').next().unwrap());
+            assert!(all.any(|named| named == name), "{name} is missing: run .ci/licences");
+        }
+    }
 }

@@ -1,15 +1,23 @@
 //! The one place where somebody proves who they are, whatever the door: password, app password, SCRAM. One limiter,
 //! one answer for unknown name and wrong password, in equal time: the same statements and the same argon2 runs.
 
+mod limiter;
+mod web;
+
+pub(super) use limiter::{Limiter, Trial};
+pub(super) use web::SHOWN;
+pub use web::{Previous, Second, SignIn, WebProof};
+
+use super::notice::Notices;
 use super::password::Hasher;
+use super::readable::normal;
 use super::{Base, Refusal, Result};
 use crate::model::address::{Address, Domain, fold_local};
 use crate::model::ids::{AccountId, MailboxId, ModSeq};
-use crate::model::network::Network;
 use crate::model::secret::Secret;
 use crate::store::credential::{CredentialRow, LoginRow, kind};
 use aws_lc_rs::hmac;
-use chrono::{DateTime, TimeDelta, Utc};
+use limiter::{Failed, Standing, subject};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +35,14 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    const ALL: [Self; 7] =
+        [Self::Smtp, Self::Submission, Self::Lmtp, Self::Imap, Self::Pop3, Self::ManageSieve, Self::Web];
+
+    /// Of its number in `sign_in.protocol`.
+    fn from_number(n: i16) -> Option<Self> {
+        Self::ALL.get(usize::try_from(n).ok()?).copied()
+    }
+
     /// Its bit in `credential.protocols`.
     fn bit(self) -> i32 {
         1 << self as i32
@@ -58,6 +74,11 @@ impl Identity {
     /// Made by sign-ins, and by the appliance for work it does in a member's name.
     pub(crate) fn new(account: AccountId, address: Address, name: String, generation: i64) -> Self {
         Self(Arc::new(Inner { account, address, name, generation }))
+    }
+
+    /// The same person in a session of another generation: after a change they made themselves.
+    pub(super) fn renewed(&self, generation: i64) -> Self {
+        Self::new(self.account(), self.address().clone(), self.name().to_owned(), generation)
     }
 
     pub fn account(&self) -> AccountId {
@@ -104,8 +125,8 @@ pub struct ScramLookup {
     pub verifiers: Vec<(Vec<u8>, Vec<u8>)>,
     name: Option<Address>,
     found: Option<LoginRow>,
-    /// For each true verifier, the app password it belongs to.
-    apps: Vec<Option<i64>>,
+    /// For each true verifier, the credential that is thereby used: its app password, or itself.
+    used: Vec<i64>,
     standing: Standing,
 }
 
@@ -123,42 +144,49 @@ pub const SCRAM_ITERATIONS: u32 = 100_000;
 /// argon2 each time.
 const REMEMBER: Duration = Duration::from_secs(300);
 
-/// How long a network stays known as one that an account signed in from.
-const KNOWN: TimeDelta = TimeDelta::days(30);
-
-/// What the limits say of a try that is not refused at once.
-///
-/// Strangers who guess at an account shut it for everybody, but not for networks that it signed in from: those have
-/// the limits of address and network alone. Nobody may learn by that which names there are, nor which of them signed in
-/// from here. So where anybody signed in from a network, each try of a shut name there costs what a wrong password
-/// costs, and the answer is that of the limit, unless account, network and password fit together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Open,
-    /// The name had too many failures.
-    Shut,
-}
-
 /// Signs people in. Cheap to clone.
 #[derive(Clone)]
 pub struct Login {
     base: Base,
     hasher: Hasher,
+    notices: Notices,
+    limiter: Limiter,
     remembered: moka::sync::Cache<[u8; 32], ()>,
-    /// When an account (`None`: anybody) last signed in from a network. Forgotten with the process: until the next
-    /// sign-in from there the account's limit holds.
-    known: moka::sync::Cache<(Option<AccountId>, Network), DateTime<Utc>>,
-    exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+}
+
+/// What is known of a try before it is concluded.
+struct Attempt<'a> {
+    agent: &'a str,
+    name: Option<Address>,
+    found: Option<LoginRow>,
+    standing: Standing,
+}
+
+/// What proved somebody.
+#[derive(Debug, Clone, Copy)]
+enum Proof {
+    Credential(i64),
+    /// A password that fitted a moment ago.
+    Remembered,
 }
 
 impl Login {
-    pub(crate) fn new(base: Base, hasher: Hasher, exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>) -> Self {
+    pub(super) fn new(
+        base: Base,
+        hasher: Hasher,
+        notices: Notices,
+        exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    ) -> Self {
         let remembered = moka::sync::Cache::builder().max_capacity(10_000).time_to_live(REMEMBER).build();
-        let known = moka::sync::Cache::builder().max_capacity(50_000).build();
-        Self { base, hasher, remembered, known, exempt }
+        let limiter = Limiter::new(base.clone(), exempt);
+        Self { base, hasher, notices, limiter, remembered }
     }
 
-    /// Signs in with a password or an app password.
+    pub(super) fn limiter(&self) -> &Limiter {
+        &self.limiter
+    }
+
+    /// Signs in at a mail door with a password or an app password.
     ///
     /// # Errors
     /// [`Refusal::WrongCredentials`] for anything wrong, [`Refusal::SlowDown`] after too many failures,
@@ -170,17 +198,29 @@ impl Login {
         authcid: &str,
         password: &Secret<String>,
     ) -> Result<Identity> {
+        Ok(self.attempt(origin, "", authzid, authcid, password).await?.0)
+    }
+
+    /// The way of every password, whatever the door.
+    async fn attempt(
+        &self,
+        origin: &Origin,
+        agent: &str,
+        authzid: &str,
+        authcid: &str,
+        password: &Secret<String>,
+    ) -> Result<(Identity, LoginRow)> {
         let name = self.complete(origin, authcid).await?;
-        let standing = self.check_limits(origin, name.as_ref()).await?;
+        let standing = self.limiter.standing(origin, name.as_ref()).await?;
         let found = self.lookup(name.as_ref()).await?;
-        let proved = match found.as_ref().filter(|row| self.admits(standing, origin, row)) {
+        let proof = match found.as_ref().filter(|row| self.limiter.admits(standing, origin, row.account)) {
             Some(row) => self.prove(origin, row, password).await?,
             None => {
                 self.hasher.verify_nothing(password).await?;
-                false
+                None
             }
         };
-        self.conclude(origin, authzid, name, found, proved, standing).await
+        self.conclude(origin, Attempt { agent, name, found, standing }, authzid, proof).await
     }
 
     /// Looks up what a SCRAM exchange needs.
@@ -189,7 +229,7 @@ impl Login {
     /// [`Refusal::SlowDown`], [`Refusal::Unavailable`]; never that there is no such name.
     pub async fn scram_begin(&self, origin: &Origin, mechanism: ScramHash, username: &str) -> Result<ScramLookup> {
         let name = self.complete(origin, username).await?;
-        let standing = self.check_limits(origin, name.as_ref()).await?;
+        let standing = self.limiter.standing(origin, name.as_ref()).await?;
         let found = self.lookup(name.as_ref()).await?;
         let number = scram_kind(mechanism);
         let account = found.as_ref().map_or(AccountId(0), |row| row.account);
@@ -201,9 +241,9 @@ impl Login {
             (digest.as_ref()[..16].to_vec(), SCRAM_ITERATIONS)
         });
         let mut lookup =
-            ScramLookup { salt, iterations, verifiers: Vec::new(), name, found, apps: Vec::new(), standing };
+            ScramLookup { salt, iterations, verifiers: Vec::new(), name, found, used: Vec::new(), standing };
         // The salt is that of the name, admitted or not: a change of it would tell.
-        let row = lookup.found.as_ref().filter(|row| self.admits(standing, origin, row));
+        let row = lookup.found.as_ref().filter(|row| self.limiter.admits(standing, origin, row.account));
         let allowed = row
             .into_iter()
             .flat_map(|row| row.credentials.iter().filter(|c| c.kind == number && may_use(row, c, origin)));
@@ -211,7 +251,7 @@ impl Login {
             let plain = self.base.keys.open(&credential.sealed, "verifier")?;
             let (stored, server) = plain.split_at(plain.len() / 2);
             lookup.verifiers.push((stored.to_vec(), server.to_vec()));
-            lookup.apps.push(credential.app);
+            lookup.used.push(credential.app.unwrap_or(credential.id));
         }
         if lookup.verifiers.is_empty() {
             let nobody = hmac::sign(&self.base.keys.hmac("scram nobody"), &lookup.salt);
@@ -232,13 +272,9 @@ impl Login {
         authzid: &str,
         matched: Option<usize>,
     ) -> Result<Identity> {
-        let app = matched.and_then(|n| lookup.apps.get(n).copied());
+        let proof = matched.and_then(|n| lookup.used.get(n).copied()).map(Proof::Credential);
         let ScramLookup { name, found, standing, .. } = lookup;
-        let who = self.conclude(origin, authzid, name, found, app.is_some(), standing).await?;
-        if let Some(app) = app.flatten() {
-            let _ = self.base.store.credential_used(app, self.base.clock.now()).await;
-        }
-        Ok(who)
+        Ok(self.conclude(origin, Attempt { agent: "", name, found, standing }, authzid, proof).await?.0)
     }
 
     /// How many argon2 runs there were: tests see by it that known and unknown names cost the same.
@@ -293,37 +329,36 @@ impl Login {
         Ok(self.base.store.login_lookup(&domain, &local, self.base.clock.now()).await?)
     }
 
-    async fn prove(&self, origin: &Origin, row: &LoginRow, password: &Secret<String>) -> Result<bool> {
+    async fn prove(&self, origin: &Origin, row: &LoginRow, password: &Secret<String>) -> Result<Option<Proof>> {
         let keys = &self.base.keys;
         let usable: Vec<&CredentialRow> = row.credentials.iter().filter(|c| may_use(row, c, origin)).collect();
         let key = self.memory_key(origin, row, password);
         if row.status == 0 && self.remembered.contains_key(&key) {
-            return Ok(true);
+            return Ok(Some(Proof::Remembered));
         }
-        let app = hmac::Key::clone(&keys.hmac("app password"));
+        let app = keys.hmac("app password");
         for credential in usable.iter().filter(|c| c.kind == kind::APP_PASSWORD) {
             let tag = keys.open(&credential.sealed, "app password")?;
-            if hmac::verify(&app, normal_app_password(password.expose()).as_bytes(), &tag).is_ok() {
-                let _ = self.base.store.credential_used(credential.id, self.base.clock.now()).await;
-                return Ok(true);
+            if hmac::verify(&app, normal(password.expose()).as_bytes(), &tag).is_ok() {
+                return Ok(Some(Proof::Credential(credential.id)));
             }
         }
         let main = usable.iter().find(|c| c.kind == kind::PASSWORD);
         let Some(main) = main else {
             self.hasher.verify_nothing(password).await?;
-            return Ok(false);
+            return Ok(None);
         };
         let phc = Secret::new(String::from_utf8(keys.open(&main.sealed, "password")?).unwrap_or_default());
         let fits = self.hasher.verify(password, phc).await?;
         if fits {
             self.remembered.insert(key, ());
         }
-        Ok(fits)
+        Ok(fits.then_some(Proof::Credential(main.id)))
     }
 
     /// All that a remembered success depends on is part of its key.
     fn memory_key(&self, origin: &Origin, row: &LoginRow, password: &Secret<String>) -> [u8; 32] {
-        let second = row.credentials.iter().any(|c| c.kind == kind::TOTP);
+        let second = has_second_factor(row);
         let mut context = hmac::Context::with_key(&self.base.keys.hmac("login memory"));
         context.update(
             format!("{} {} {} {second} {} ", row.account, row.generation, row.status, origin.protocol.bit()).as_bytes(),
@@ -337,43 +372,32 @@ impl Login {
     async fn conclude(
         &self,
         origin: &Origin,
+        attempt: Attempt<'_>,
         authzid: &str,
-        name: Option<Address>,
-        found: Option<LoginRow>,
-        proved: bool,
-        standing: Standing,
-    ) -> Result<Identity> {
+        proof: Option<Proof>,
+    ) -> Result<(Identity, LoginRow)> {
+        let Attempt { agent, name, found, standing } = attempt;
         let authorized = match (&found, &name) {
-            (Some(row), Some(name)) if proved && row.status == 0 => self.may_act_as(origin, authzid, name, row).await?,
+            (Some(row), Some(name)) if proof.is_some() && row.status == 0 => {
+                self.may_act_as(origin, authzid, name, row).await?
+            }
             _ => false,
         };
-        let (Some(row), Some(name), true) = (found, &name, authorized) else {
-            // What is shut already is not kept so by tries from where it may be open.
-            let counted = name.as_ref().filter(|_| standing == Standing::Open);
-            let subjects = self.subjects(origin, counted);
-            let window = self.base.settings.duration("login.window");
-            self.base.store.login_failure_add(&subjects, self.base.clock.now(), window).await?;
-            // The peer, for who shuts it out by the log; never the name, for people type passwords there.
-            tracing::info!(peer.address = %origin.peer, peer.protocol = ?origin.protocol, "sign-in refused");
-            return Err(match standing {
-                Standing::Open => Refusal::WrongCredentials,
-                Standing::Shut => Refusal::SlowDown,
-            });
+        let (Some(row), Some(name), true) = (&found, &name, authorized) else {
+            let account = found.as_ref().map(|row| row.account);
+            let failed = Failed { agent, name: name.as_ref(), account, standing };
+            return Err(self.limiter.failed(origin, failed).await?);
         };
-        let failures = self
-            .base
-            .store
-            .login_failures(&[subject(name)], self.base.clock.now(), self.base.settings.duration("login.window"))
-            .await?;
-        // A member who comes in past the limit does not lift it for those who guess.
-        if !failures.is_empty() && standing == Standing::Open {
-            self.base.store.login_failure_clear(&subject(name)).await?;
+        // Half a proof forgives nothing: who has the password alone would guess codes for ever.
+        if !(origin.protocol == Protocol::Web && has_second_factor(row)) {
+            self.limiter.succeeded(origin, name, row.account, standing).await?;
         }
-        let domain = Domain::parse(&row.domain).map_err(|e| Refusal::Internal(e.into()))?;
-        let address = Address::new(&row.local, domain).map_err(|e| Refusal::Internal(e.into()))?;
-        self.know(origin, row.account);
+        if let Some(Proof::Credential(id)) = proof {
+            let _ = self.base.store.credential_used(id, origin.peer, self.base.clock.now()).await;
+        }
         tracing::debug!(account.id = row.account.0, peer.protocol = ?origin.protocol, "signed in");
-        Ok(Identity::new(row.account, address, row.name, row.generation))
+        let who = identity(row)?;
+        Ok((who, found.ok_or(Refusal::WrongCredentials)?))
     }
 
     /// An authorization identity is empty or the member's own name (RFC 4616 §2): nobody acts as another.
@@ -389,77 +413,12 @@ impl Login {
             same(&name.key(), name.domain().as_str()) || same(&row.local, &row.domain)
         }))
     }
-
-    async fn check_limits(&self, origin: &Origin, name: Option<&Address>) -> Result<Standing> {
-        if (self.exempt)(origin.peer) {
-            return Ok(Standing::Open);
-        }
-        let settings = &self.base.settings;
-        let failures = self
-            .base
-            .store
-            .login_failures(&self.subjects(origin, name), self.base.clock.now(), settings.duration("login.window"))
-            .await?;
-        let most = |subject: &str| match subject.as_bytes().first() {
-            Some(b'a') => settings.number("login.failures"),
-            Some(b'i') => settings.number("login.failures_peer"),
-            _ => settings.number("login.failures_peer").saturating_mul(4),
-        };
-        let mut standing = Standing::Open;
-        for (subject, ..) in failures.iter().filter(|(subject, count, _)| u64::from(*count) >= most(subject)) {
-            if !subject.starts_with("a:") || !self.knows(origin, None) {
-                return Err(Refusal::SlowDown);
-            }
-            standing = Standing::Shut;
-        }
-        Ok(standing)
-    }
-
-    /// Whether a password of an account may count for a try.
-    fn admits(&self, standing: Standing, origin: &Origin, row: &LoginRow) -> bool {
-        standing == Standing::Open || self.knows(origin, Some(row.account))
-    }
-
-    /// Whether an account (`None`: anybody) signed in from this network lately.
-    fn knows(&self, origin: &Origin, account: Option<AccountId>) -> bool {
-        let last = self.known.get(&(account, Network::around(origin.peer)));
-        last.is_some_and(|at| self.base.clock.now() - at < KNOWN)
-    }
-
-    fn know(&self, origin: &Origin, account: AccountId) {
-        // All the house may come from an exempt peer, webmail say; its network is nobody's own.
-        if (self.exempt)(origin.peer) {
-            return;
-        }
-        let (network, now) = (Network::around(origin.peer), self.base.clock.now());
-        self.known.insert((Some(account), network), now);
-        self.known.insert((None, network), now);
-    }
-
-    /// What a failure is counted for: the completed address, the peer, its network. Sorted, so that rows are locked in order.
-    fn subjects(&self, origin: &Origin, name: Option<&Address>) -> Vec<String> {
-        let mut out: Vec<String> = name.map(subject).into_iter().collect();
-        if !(self.exempt)(origin.peer) {
-            // A host may take any address of its /64.
-            let (host, network) = match origin.peer {
-                IpAddr::V4(ip) => {
-                    let [a, b, c, _] = ip.octets();
-                    (ip.to_string(), format!("{a}.{b}.{c}"))
-                }
-                IpAddr::V6(ip) => {
-                    let [a, b, c, d, ..] = ip.segments();
-                    (format!("{a:x}:{b:x}:{c:x}:{d:x}"), format!("{a:x}:{b:x}:{c:x}"))
-                }
-            };
-            out.extend([format!("i:{host}"), format!("n:{network}")]);
-        }
-        out.sort();
-        out
-    }
 }
 
-fn subject(name: &Address) -> String {
-    format!("a:{}@{}", name.key(), name.domain())
+fn identity(row: &LoginRow) -> Result<Identity> {
+    let domain = Domain::parse(&row.domain).map_err(|e| Refusal::Internal(e.into()))?;
+    let address = Address::new(&row.local, domain).map_err(|e| Refusal::Internal(e.into()))?;
+    Ok(Identity::new(row.account, address, row.name.clone(), row.generation))
 }
 
 fn scram_kind(mechanism: ScramHash) -> i16 {
@@ -469,15 +428,14 @@ fn scram_kind(mechanism: ScramHash) -> i16 {
     }
 }
 
-/// Whether a credential opens this door: in its scope, and no main password at a mail door once there is a second factor.
-fn may_use(row: &LoginRow, credential: &CredentialRow, origin: &Origin) -> bool {
-    let second_factor = row.credentials.iter().any(|c| c.kind == kind::TOTP);
-    let main = credential.app.is_none() && credential.kind != kind::APP_PASSWORD;
-    let in_scope = credential.protocols.is_none_or(|bits| bits & origin.protocol.bit() != 0);
-    in_scope && !(main && second_factor && origin.protocol != Protocol::Web)
+fn has_second_factor(row: &LoginRow) -> bool {
+    row.credentials.iter().any(|c| c.kind == kind::TOTP)
 }
 
-/// App passwords are shown in groups; blanks and dashes don't count, nor does case.
-pub(super) fn normal_app_password(raw: &str) -> String {
-    raw.chars().filter(|c| !c.is_whitespace() && *c != '-').map(|c| c.to_ascii_lowercase()).collect()
+/// Whether a credential opens this door: in its scope; no app password on the web, and no main password at a mail door
+/// once there is a second factor.
+fn may_use(row: &LoginRow, credential: &CredentialRow, origin: &Origin) -> bool {
+    let main = credential.app.is_none() && credential.kind != kind::APP_PASSWORD;
+    let in_scope = credential.protocols.is_none_or(|bits| bits & origin.protocol.bit() != 0);
+    in_scope && if origin.protocol == Protocol::Web { main } else { !main || !has_second_factor(row) }
 }

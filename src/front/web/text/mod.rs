@@ -173,22 +173,4 @@ pub(super) fn key_of(prefix: &str, words: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_language_is_chosen_by_the_reader_then_by_weight() {
-        let all = Catalogues::load();
-        assert_eq!(all.choose(None, "fr;q=0.9, en-GB;q=0.5").tag(), "en");
-        assert_eq!(all.choose(None, "en-XA").tag(), "en-XA");
-        assert_eq!(all.choose(None, "en;q=0.1, en-XA;q=0.2").tag(), "en-XA");
-        assert_eq!(all.choose(Some("en"), "en-XA").tag(), "en");
-        assert_eq!(all.choose(None, "").tag(), "en");
-        assert_eq!(all.choose(None, ";;q=,,").tag(), "en");
-    }
-
-    #[test]
-    fn keys_are_made_of_words() {
-        assert_eq!(key_of("refusal", "a mailbox can't be named . or .."), "refusal-a-mailbox-can-t-be-named-or");
-    }
-}
+mod tests;

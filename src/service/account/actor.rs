@@ -1,0 +1,134 @@
+//! Who acts, and how far that reaches. Every administrative verb takes an [`Actor`]; nobody makes one with more reach
+//! than the account has now.
+
+use crate::model::ids::{AccountId, DomainId};
+use crate::service::login::{Identity, Origin};
+use crate::service::{Refusal, Result};
+use crate::store::account::AccountRow;
+use crate::store::audit::AuditRow;
+use serde_json::Value;
+
+/// Who does an act, and from where.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// `None`: the command line or the appliance itself.
+    pub account: Option<AccountId>,
+    pub name: String,
+    pub origin: String,
+    reach: Reach,
+}
+
+/// Whom an actor may do things to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Reach {
+    All,
+    /// Members and helpers of a domain.
+    Domain(DomainId, String),
+    Themselves,
+}
+
+impl Actor {
+    /// Whoever can run commands on the machine.
+    pub fn command_line() -> Self {
+        Self { account: None, name: "command line".into(), origin: "local".into(), reach: Reach::All }
+    }
+
+    /// A member, for acts on their own account.
+    pub fn member(who: &Identity, origin: &Origin) -> Self {
+        let (account, name) = (Some(who.account()), who.address().to_string());
+        Self { account, name, origin: origin.peer.to_string(), reach: Reach::Themselves }
+    }
+
+    /// The same with the reach of the account's role.
+    pub(super) fn of(row: &AccountRow, who: &Identity, origin: &Origin) -> Self {
+        let reach = match Role::from_number(row.role) {
+            Role::Owner => Reach::All,
+            Role::DomainAdmin => Reach::Domain(row.domain, row.domain_name.clone()),
+            Role::Helper | Role::Member => Reach::Themselves,
+        };
+        Self { reach, ..Self::member(who, origin) }
+    }
+
+    /// What only owners do: domains, settings, the queue, roles.
+    pub(in crate::service) fn must_own(&self) -> Result<()> {
+        if self.reach == Reach::All { Ok(()) } else { Err(Refusal::Denied) }
+    }
+
+    /// Whether an account is among those that the actor looks after. Who is not in their domain is not there for them.
+    pub(in crate::service) fn must_manage(&self, row: &AccountRow) -> Result<()> {
+        match &self.reach {
+            Reach::All => Ok(()),
+            Reach::Domain(domain, _) if *domain != row.domain => Err(Refusal::NotFound),
+            Reach::Domain(..) if Role::from_number(row.role) <= Role::Helper => Ok(()),
+            Reach::Domain(..) | Reach::Themselves => Err(Refusal::Denied),
+        }
+    }
+
+    /// The domain that the actor's lists end at; `None`: they see all.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`] for who has no lists.
+    pub(in crate::service) fn domain(&self) -> Result<Option<(DomainId, &str)>> {
+        match &self.reach {
+            Reach::All => Ok(None),
+            Reach::Domain(id, name) => Ok(Some((*id, name))),
+            Reach::Themselves => Err(Refusal::Denied),
+        }
+    }
+
+    /// Whether the actor stands at the machine itself.
+    pub(super) fn must_be_local(&self) -> Result<()> {
+        if self.account.is_none() { Ok(()) } else { Err(Refusal::Denied) }
+    }
+
+    /// A row of the audit.
+    pub(in crate::service) fn row<'a>(
+        &'a self,
+        action: &'static str,
+        subject: Option<AccountId>,
+        subject_name: &'a str,
+        before: Option<Value>,
+        after: Option<Value>,
+    ) -> AuditRow<'a> {
+        let Self { account: actor, name: actor_name, origin, .. } = self;
+        AuditRow { actor: *actor, actor_name, origin, action, subject, subject_name, before, after }
+    }
+}
+
+/// What somebody may do; later ones may do more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    Member,
+    Helper,
+    DomainAdmin,
+    Owner,
+}
+
+impl Role {
+    const NAMES: [(Self, &'static str); 4] = [
+        (Self::Member, "member"),
+        (Self::Helper, "helper"),
+        (Self::DomainAdmin, "domain-admin"),
+        (Self::Owner, "owner"),
+    ];
+
+    /// Reads `member`, `helper`, `domain-admin` or `owner`.
+    pub fn parse(raw: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(_, name)| *name == raw).map(|(role, _)| *role)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::NAMES[self as usize].1
+    }
+
+    /// Who may do things to others is not on the web without a second factor.
+    pub fn needs_second_factor(self) -> bool {
+        self >= Self::DomainAdmin
+    }
+
+    /// Of its number in the store; an unknown one may do nothing.
+    pub(in crate::service) fn from_number(n: i16) -> Self {
+        usize::try_from(n).ok().and_then(|n| Self::NAMES.get(n)).map_or(Self::Member, |(role, _)| *role)
+    }
+}

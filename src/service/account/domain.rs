@@ -1,0 +1,77 @@
+//! Domains as owners manage them.
+
+use super::{Accounts, Actor};
+use crate::model::address::Domain;
+use crate::service::{Refusal, Result};
+use crate::store::StoreError;
+use crate::store::domain::DomainRow;
+use serde_json::json;
+
+impl Accounts {
+    /// Adds a domain, or an alias domain that repeats another's addresses. The first becomes the default.
+    ///
+    /// # Errors
+    /// [`Refusal::Exists`]; [`Refusal::NotFound`] for an unknown target.
+    pub async fn domain_add(&self, actor: &Actor, domain: &Domain, alias_of: Option<&Domain>) -> Result<()> {
+        actor.must_own()?;
+        let target = match alias_of {
+            Some(target) => Some(self.domain_of_its_own(target).await?.id),
+            None => None,
+        };
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        tx.domain_add(domain.as_str(), target, now).await?;
+        let after = json!({ "alias_of": alias_of.map(Domain::as_str) });
+        tx.audit_add(&actor.row("domain.add", None, domain.as_str(), None, Some(after)), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Removes a domain without accounts and aliases.
+    ///
+    /// # Errors
+    /// [`Refusal::InUse`] while it has any.
+    pub async fn domain_remove(&self, actor: &Actor, domain: &Domain) -> Result<()> {
+        actor.must_own()?;
+        let found = self.domain(domain).await?;
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        match tx.domain_remove(found.id).await {
+            Err(StoreError::Sql(error)) if error.as_database_error().is_some_and(|e| e.is_foreign_key_violation()) => {
+                return Err(Refusal::InUse("the domain still has accounts, aliases or alias domains"));
+            }
+            other => other?,
+        }
+        tx.audit_add(&actor.row("domain.remove", None, domain.as_str(), None, None), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Makes a domain the one that completes bare names.
+    pub async fn domain_default(&self, actor: &Actor, domain: &Domain) -> Result<()> {
+        actor.must_own()?;
+        let found = self.domain(domain).await?;
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        tx.domain_default(found.id).await?;
+        tx.audit_add(&actor.row("domain.default", None, domain.as_str(), None, None), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// All domains.
+    pub async fn domain_list(&self) -> Result<Vec<DomainRow>> {
+        Ok(self.base.store.domain_list().await?)
+    }
+
+    pub(super) async fn domain(&self, domain: &Domain) -> Result<DomainRow> {
+        let found = self.base.store.domain_list().await?.into_iter().find(|d| d.name == domain.as_str());
+        found.ok_or(Refusal::NotFound)
+    }
+
+    /// One whose addresses are its own.
+    pub(in crate::service) async fn domain_of_its_own(&self, domain: &Domain) -> Result<DomainRow> {
+        let found = self.domain(domain).await?;
+        if found.alias_of.is_some() {
+            return Err(Refusal::Invalid("this domain repeats another's addresses: name that one"));
+        }
+        Ok(found)
+    }
+}

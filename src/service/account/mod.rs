@@ -1,0 +1,296 @@
+//! Domains, accounts and aliases as admins manage them, and how people come by their own; every act is audited in its
+//! own transaction (I9).
+
+mod actor;
+mod alias;
+mod domain;
+mod invite;
+mod password;
+
+pub use actor::{Actor, Role};
+pub use invite::{Activation, Invitation, NewPerson};
+
+use super::login::{Identity, Login, Origin};
+use super::notice::Notices;
+use super::vault::{Secrets, Vault};
+use super::{Base, Refusal, Result, password_rules};
+use crate::model::address::{Address, Domain, fold_local};
+use crate::model::ids::{AccountId, DomainId};
+use crate::model::mailbox::SpecialUse;
+use crate::model::secret::Secret;
+use crate::store::Tx;
+use crate::store::account::{AccountRow, NewAccount};
+use chrono::{DateTime, Utc};
+use serde_json::json;
+
+/// An account as it is shown.
+#[derive(Debug, Clone)]
+pub struct Account {
+    pub id: AccountId,
+    pub address: String,
+    pub name: String,
+    pub role: Role,
+    pub suspended: bool,
+    /// Octets; `None`: no limit.
+    pub quota: Option<u64>,
+    pub used: u64,
+    pub messages: u64,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The mailboxes of a new account besides INBOX.
+const FIRST_MAILBOXES: [(&str, SpecialUse); 5] = [
+    ("Sent", SpecialUse::Sent),
+    ("Drafts", SpecialUse::Drafts),
+    ("Junk", SpecialUse::Junk),
+    ("Trash", SpecialUse::Trash),
+    ("Archive", SpecialUse::Archive),
+];
+
+/// Local parts that lead to the owners and can't be anybody's account.
+pub const RESERVED: [&str; 2] = ["postmaster", "abuse"];
+
+/// Manages domains, accounts, aliases. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts {
+    base: Base,
+    vault: Vault,
+    login: Login,
+    notices: Notices,
+}
+
+/// An account about to be made.
+pub(super) struct Draft<'a> {
+    pub domain: DomainId,
+    pub address: &'a Address,
+    pub name: &'a str,
+    pub role: Role,
+    pub quota: Option<u64>,
+    /// `None`: an activation link comes first.
+    pub secrets: Option<&'a Secrets>,
+}
+
+impl Accounts {
+    pub(super) fn new(base: Base, vault: Vault, login: Login, notices: Notices) -> Self {
+        Self { base, vault, login, notices }
+    }
+
+    /// Somebody who is signed in, with the reach that their role has now.
+    ///
+    /// # Errors
+    /// [`Refusal::Stale`] if the session has ended.
+    pub async fn acting(&self, who: &Identity, origin: &Origin) -> Result<Actor> {
+        let row = self.base.store.account_get(who.account()).await?.ok_or(Refusal::Stale)?;
+        if row.status != 0 || row.generation != who.generation() {
+            return Err(Refusal::Stale);
+        }
+        Ok(Actor::of(&row, who, origin))
+    }
+
+    /// Adds an account with INBOX, Sent, Drafts, Junk, Trash, Archive, subscribed. Whoever can run commands sets its
+    /// password; on the web people are invited ([`Accounts::invite`]).
+    ///
+    /// # Errors
+    /// [`Refusal::Exists`] if the address is taken, [`Refusal::NotFound`] for a domain that is not ours,
+    /// [`Refusal::Invalid`] for a reserved or unusable name, [`Refusal::Denied`] on the web.
+    pub async fn add(
+        &self,
+        actor: &Actor,
+        address: &Address,
+        name: &str,
+        role: Role,
+        quota: Option<u64>,
+        password: Secret<String>,
+    ) -> Result<AccountId> {
+        actor.must_be_local()?;
+        usable(address, name)?;
+        let domain = self.domain_of_its_own(address.domain()).await?.id;
+        password_rules::least(&password)?;
+        let secrets = self.vault.main(None, password).await?;
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        let draft = Draft { domain, address, name, role, quota, secrets: Some(&secrets) };
+        let id = self.make(&mut tx, &draft, now).await?;
+        tx.audit_add(&actor.row("account.add", Some(id), &address.to_string(), None, Some(draft.after())), now).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Makes an account in a transaction; the audit is the caller's.
+    pub(super) async fn make(&self, tx: &mut Tx, draft: &Draft<'_>, now: DateTime<Utc>) -> Result<AccountId> {
+        let local = fold_local(draft.address.local());
+        let Draft { domain, name, role, quota, .. } = *draft;
+        let new = NewAccount { domain, local: &local, name, kind: 0, role: role as i16, quota_bytes: quota };
+        let id = tx.account_add(&new, now).await?;
+        let inbox = tx.mailbox_tree_lock(id, now).await?;
+        tx.mailbox_add(id, None, "INBOX", None, inbox, now).await?;
+        tx.subscription_add(id, "INBOX").await?;
+        for (name, special_use) in FIRST_MAILBOXES {
+            let uidvalidity = tx.mailbox_tree_lock(id, now).await?;
+            tx.mailbox_add(id, None, name, Some(special_use), uidvalidity, now).await?;
+            tx.subscription_add(id, name).await?;
+        }
+        if let Some(secrets) = draft.secrets {
+            self.vault.write(tx, id, secrets, "", now).await?;
+        }
+        Ok(id)
+    }
+
+    /// Suspends or resumes; all sessions end, mail keeps coming in for nobody (refused) while suspended.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for oneself, [`Refusal::InUse`] for the last owner who can sign in.
+    pub async fn set_suspended(&self, actor: &Actor, address: &Address, suspended: bool) -> Result<()> {
+        let account = self.managed(actor, address).await?;
+        if suspended && actor.account == Some(account.id) {
+            return Err(Refusal::Invalid("you can't suspend yourself: ask another owner"));
+        }
+        let now = self.base.clock.now();
+        let action = if suspended { "account.suspend" } else { "account.resume" };
+        let mut tx = self.base.store.begin().await?;
+        if suspended {
+            keep_an_owner(&mut tx, account.id).await?;
+        }
+        tx.account_status(account.id, i16::from(suspended)).await?;
+        tx.audit_add(&actor.row(action, Some(account.id), &address.to_string(), None, None), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Sets an account's own quota in octets; `None`: the community's.
+    pub async fn set_quota(&self, actor: &Actor, address: &Address, quota: Option<u64>) -> Result<()> {
+        let account = self.managed(actor, address).await?;
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        tx.account_quota(account.id, quota).await?;
+        let (before, after) = (Some(json!(account.quota_bytes)), Some(json!(quota)));
+        tx.audit_add(&actor.row("account.quota", Some(account.id), &address.to_string(), before, after), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Sets the name shown to others.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for control characters or more than 200 octets.
+    pub async fn rename(&self, actor: &Actor, address: &Address, name: &str) -> Result<()> {
+        usable(address, name)?;
+        let account = self.managed(actor, address).await?;
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        tx.account_rename(account.id, name).await?;
+        let (before, after) = (Some(json!(account.name)), Some(json!(name)));
+        tx.audit_add(&actor.row("account.rename", Some(account.id), &address.to_string(), before, after), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Gives an account another role; its sessions end.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`] for who is no owner, [`Refusal::InUse`] for the last owner who can sign in.
+    pub async fn set_role(&self, actor: &Actor, address: &Address, role: Role) -> Result<()> {
+        actor.must_own()?;
+        let account = self.managed(actor, address).await?;
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        if role != Role::Owner {
+            keep_an_owner(&mut tx, account.id).await?;
+        }
+        tx.account_role(account.id, role as i16).await?;
+        let (before, after) = (Some(json!(Role::from_number(account.role).name())), Some(json!(role.name())));
+        tx.audit_add(&actor.row("account.role", Some(account.id), &address.to_string(), before, after), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Removes an account and all its mail, for good.
+    ///
+    /// # Errors
+    /// As [`Accounts::set_suspended`]; [`Refusal::Denied`] on the web, where accounts are suspended.
+    pub async fn remove(&self, actor: &Actor, address: &Address) -> Result<()> {
+        actor.must_be_local()?;
+        let account = self.managed(actor, address).await?;
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        keep_an_owner(&mut tx, account.id).await?;
+        tx.account_remove(account.id).await?;
+        let (name, role) = (&account.name, Role::from_number(account.role).name());
+        let before = json!({ "name": name, "role": role, "quota": account.quota_bytes });
+        let address = address.to_string();
+        tx.audit_add(&actor.row("account.remove", Some(account.id), &address, Some(before), None), now).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Accounts of one domain or of all, for whoever can run commands; the web pages them
+    /// ([`People`](super::people::People)).
+    pub async fn list(&self, domain: Option<&Domain>) -> Result<Vec<Account>> {
+        let mut out = Vec::new();
+        for row in self.base.store.account_list(domain.map(Domain::as_str)).await? {
+            out.push(self.shown(row).await?);
+        }
+        Ok(out)
+    }
+
+    /// One account, likewise.
+    pub async fn show(&self, address: &Address) -> Result<Account> {
+        let row = self.find(address).await?;
+        self.shown(row).await
+    }
+
+    async fn shown(&self, row: AccountRow) -> Result<Account> {
+        let (used, messages) = self.base.store.mailbox_usage(row.id).await?;
+        Ok(Account {
+            id: row.id,
+            address: format!("{}@{}", row.local, row.domain_name),
+            name: row.name,
+            role: Role::from_number(row.role),
+            suspended: row.status == 1,
+            quota: quota_of(&self.base, row.quota_bytes),
+            used,
+            messages,
+            created_at: row.created_at,
+        })
+    }
+
+    async fn find(&self, address: &Address) -> Result<AccountRow> {
+        let found = self.base.store.account_find(address.domain().as_str(), &fold_local(address.local())).await?;
+        found.ok_or(Refusal::NotFound)
+    }
+
+    /// The account of an address, if the actor looks after it.
+    pub(super) async fn managed(&self, actor: &Actor, address: &Address) -> Result<AccountRow> {
+        let row = self.find(address).await?;
+        actor.must_manage(&row)?;
+        Ok(row)
+    }
+}
+
+impl Draft<'_> {
+    /// What the audit says of it.
+    fn after(&self) -> serde_json::Value {
+        json!({ "name": self.name, "role": self.role.name(), "quota": self.quota })
+    }
+}
+
+/// Octets an account may have; `None`: no limit.
+pub(super) fn quota_of(base: &Base, own: Option<u64>) -> Option<u64> {
+    Some(own.unwrap_or_else(|| base.settings.number("quota.bytes"))).filter(|quota| *quota > 0)
+}
+
+/// Whether an account may be called so.
+pub(super) fn usable(address: &Address, name: &str) -> Result<()> {
+    let local = fold_local(address.local());
+    if RESERVED.contains(&local.as_str()) {
+        return Err(Refusal::Invalid("postmaster and abuse lead to the owners and can't be an account"));
+    }
+    if local.contains('+') || name.chars().any(char::is_control) || name.len() > 200 {
+        return Err(Refusal::Invalid("an account's address has no + and its name no control characters"));
+    }
+    Ok(())
+}
+
+/// Somebody who can do everything has to be left.
+async fn keep_an_owner(tx: &mut Tx, without: AccountId) -> Result<()> {
+    let owners = tx.owners_lock().await?;
+    if owners == [without] {
+        return Err(Refusal::InUse("this is the last owner who can sign in: make another one first"));
+    }
+    Ok(())
+}

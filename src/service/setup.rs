@@ -1,0 +1,234 @@
+//! The claim of a fresh server in the browser (J1): a one-time link from the terminal, bound to the first browser that
+//! opens it, makes the first owner. From then on the setup is that of whoever is signed in as an owner, and no link
+//! leads there any more; it counts as done once the owner has a second factor and kept the recovery codes.
+
+use super::account::{Accounts, Actor, Draft, Role, usable};
+use super::login::{Identity, Origin};
+use super::second_factor::SecondFactors;
+use super::token::Token;
+use super::vault::Vault;
+use super::{Base, Refusal, Result};
+use crate::model::address::Address;
+use crate::model::secret::Secret;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How long a link lives.
+const LINK: TimeDelta = TimeDelta::minutes(60);
+/// Wrong tokens that void it.
+const WRONG: i32 = 5;
+
+/// What is to be done, in the order of the pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Name, address, password: the claim itself.
+    You,
+    SecondFactor,
+    /// The recovery codes are kept somewhere.
+    CodesKept,
+    ServerName,
+    Domain,
+}
+
+impl Step {
+    pub const ALL: [Self; 5] = [Self::You, Self::SecondFactor, Self::CodesKept, Self::ServerName, Self::Domain];
+
+    fn bit(self) -> i32 {
+        1 << self as i32
+    }
+
+    /// Whether the setup can't be done without it.
+    pub fn is_required(self) -> bool {
+        matches!(self, Self::You | Self::SecondFactor | Self::CodesKept)
+    }
+}
+
+/// What opening a link came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opened {
+    /// It is this browser's.
+    Here,
+    /// Another browser opened it first.
+    Elsewhere(DateTime<Utc>),
+    /// Unknown, used, expired or void: a new one comes from the terminal.
+    Nothing,
+}
+
+/// Who claims the server.
+#[derive(Debug, Clone)]
+pub struct NewOwner {
+    pub name: String,
+    pub address: Address,
+    pub password: Secret<String>,
+}
+
+/// How far the setup is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    pub done: Vec<Step>,
+    /// Called done by the owner.
+    pub finished: bool,
+}
+
+/// Sets a fresh server up. Cheap to clone.
+#[derive(Clone)]
+pub struct Setup {
+    base: Base,
+    accounts: Accounts,
+    vault: Vault,
+    factors: SecondFactors,
+    /// There is an owner: that is so for ever, as the last one can't be taken away.
+    owned: Arc<AtomicBool>,
+}
+
+impl Setup {
+    pub(super) fn new(base: Base, accounts: Accounts, vault: Vault, factors: SecondFactors) -> Self {
+        Self { base, accounts, vault, factors, owned: Arc::default() }
+    }
+
+    /// Whether there is an owner: then nothing of the setup's links is there any more. Cheap once it is so.
+    pub async fn is_claimed(&self) -> Result<bool> {
+        if !self.owned.load(Ordering::Relaxed) && self.base.store.is_owned().await? {
+            self.owned.store(true, Ordering::Relaxed);
+        }
+        Ok(self.owned.load(Ordering::Relaxed))
+    }
+
+    /// Makes the link's token; one before it is void. For who runs commands on the machine.
+    ///
+    /// # Errors
+    /// [`Refusal::Exists`] once there is an owner; [`Refusal::Denied`] on the web.
+    pub async fn link(&self, actor: &Actor) -> Result<Secret<String>> {
+        actor.must_own()?;
+        if self.is_claimed().await? {
+            return Err(Refusal::Exists);
+        }
+        let token = Token::fresh()?;
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        tx.setup_link(&token.hash(), now + LINK, now).await?;
+        tx.audit_add(&actor.row("setup.link", None, "server", None, None), now).await?;
+        tx.commit().await?;
+        Ok(token.text().clone())
+    }
+
+    /// Opens a link in a browser, known by a secret in its cookie. The first browser has it from then on. The fifth
+    /// wrong token voids the link.
+    pub async fn open(&self, token: &str, browser: &Secret<String>) -> Result<Opened> {
+        if self.is_claimed().await? {
+            return Ok(Opened::Nothing);
+        }
+        let (store, now) = (&self.base.store, self.base.clock.now());
+        let browser = Token::read(browser.expose()).hash();
+        match store.setup_open(&Token::read(token).hash(), &browser, now).await? {
+            Some((true, _)) => Ok(Opened::Here),
+            Some((false, at)) => Ok(Opened::Elsewhere(at)),
+            None => {
+                if store.setup_wrong(WRONG, now).await? {
+                    tracing::warn!("the setup link is void after {WRONG} wrong ones: make another with setup-link");
+                }
+                Ok(Opened::Nothing)
+            }
+        }
+    }
+
+    /// Makes the first owner, and the domain of the address where it is not there; the link is used up.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] if the link is not this browser's any more, [`Refusal::Exists`] for an address in use,
+    /// [`Refusal::Invalid`] in words; the link lives on after these two.
+    pub async fn claim(
+        &self,
+        origin: &Origin,
+        token: &str,
+        browser: &Secret<String>,
+        new: NewOwner,
+    ) -> Result<Identity> {
+        // Before any hashing: a stranger gets no work out of us.
+        if self.open(token, browser).await? != Opened::Here {
+            return Err(Refusal::NotFound);
+        }
+        let NewOwner { name, address, password } = new;
+        usable(&address, &name)?;
+        let known = match self.accounts.domain_of_its_own(address.domain()).await {
+            Ok(row) => Some(row.id),
+            Err(Refusal::NotFound) => None,
+            Err(other) => return Err(other),
+        };
+        self.accounts.judge(&password, &name, &address).await?;
+        let secrets = self.vault.main(None, password).await?;
+        let (token, browser) = (Token::read(token).hash(), Token::read(browser.expose()).hash());
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        if !tx.setup_take(&token, &browser, now).await? {
+            return Err(Refusal::NotFound);
+        }
+        let domain = match known {
+            Some(id) => id,
+            None => tx.domain_add(address.domain().as_str(), None, now).await?,
+        };
+        let draft =
+            Draft { domain, address: &address, name: &name, role: Role::Owner, quota: None, secrets: Some(&secrets) };
+        let id = self.accounts.make(&mut tx, &draft, now).await?;
+        tx.setup_owner(id, Step::You.bit()).await?;
+        let who = Identity::new(id, address, name.clone(), 1);
+        let actor = Actor::member(&who, origin);
+        let after = serde_json::json!({ "name": name, "role": Role::Owner.name(), "new_domain": known.is_none() });
+        tx.audit_add(&actor.row("setup.claim", actor.account, &actor.name, None, Some(after)), now).await?;
+        tx.commit().await?;
+        tracing::info!(account.id = id.0, "the server was claimed");
+        Ok(who)
+    }
+
+    /// How far the setup is.
+    ///
+    /// # Errors
+    /// [`Refusal::Denied`] for who is no owner, [`Refusal::NotFound`] where an owner came by the command line.
+    pub async fn progress(&self, actor: &Actor) -> Result<Progress> {
+        actor.must_own()?;
+        let (owner, steps, done_at) = self.base.store.setup_state().await?.ok_or(Refusal::NotFound)?;
+        let owner = owner.ok_or(Refusal::NotFound)?;
+        let mut done: Vec<Step> = Step::ALL.into_iter().filter(|step| steps & step.bit() != 0).collect();
+        // Not remembered but looked at: it may be gone again.
+        if self.factors.state_of(owner).await?.since.is_some() {
+            done.insert(1, Step::SecondFactor);
+        } else {
+            done.retain(|step| *step != Step::CodesKept);
+        }
+        Ok(Progress { done, finished: done_at.is_some() })
+    }
+
+    /// Remembers a step as done. [`Step::You`] and [`Step::SecondFactor`] are what they are.
+    ///
+    /// # Errors
+    /// As [`Setup::progress`]; [`Refusal::Invalid`] for codes kept that were never made.
+    pub async fn done(&self, actor: &Actor, step: Step) -> Result<()> {
+        let progress = self.progress(actor).await?;
+        if matches!(step, Step::You | Step::SecondFactor) {
+            return Ok(());
+        }
+        if step == Step::CodesKept && !progress.done.contains(&Step::SecondFactor) {
+            return Err(Refusal::Invalid("the second factor comes first"));
+        }
+        let mut tx = self.base.store.begin().await?;
+        tx.setup_step(step.bit()).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Calls the setup done.
+    ///
+    /// # Errors
+    /// As [`Setup::progress`]; [`Refusal::Invalid`] while something required is missing.
+    pub async fn finish(&self, actor: &Actor) -> Result<()> {
+        let progress = self.progress(actor).await?;
+        if Step::ALL.iter().any(|step| step.is_required() && !progress.done.contains(step)) {
+            return Err(Refusal::Invalid("the second factor and its recovery codes come first"));
+        }
+        let now = self.base.clock.now();
+        let mut tx = self.base.store.begin().await?;
+        tx.setup_done(now).await?;
+        tx.audit_add(&actor.row("setup.finish", actor.account, "server", None, None), now).await?;
+        Ok(tx.commit().await?)
+    }
+}
