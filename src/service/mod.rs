@@ -10,6 +10,7 @@ mod dispatch;
 pub mod dsn;
 pub mod fsck;
 pub mod housekeeping;
+pub mod list;
 pub mod login;
 pub mod mailbox;
 pub mod message;
@@ -109,6 +110,7 @@ pub struct Services {
     pub mailboxes: mailbox::Mailboxes,
     pub messages: message::Messages,
     pub searches: search::Searches,
+    pub lists: list::Lists,
     pub watchers: watch::Watchers,
     pub delivery: delivery::Delivery,
     pub submission: submission::Submission,
@@ -163,6 +165,7 @@ impl Services {
             accounts: account::Accounts::new(base.clone(), hasher),
             searches: search::Searches::new(messages.clone(), spool.clone()),
             watchers: watch::Watchers::new(store.clone()),
+            lists: list::Lists::new(base.clone(), mailboxes.clone()),
             messages,
             mailboxes,
             delivery: delivery::Delivery::new(base.clone(), directory.clone(), hostname.clone()),
