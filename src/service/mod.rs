@@ -12,6 +12,7 @@ mod dispatch;
 pub mod dsn;
 pub mod fsck;
 pub mod housekeeping;
+pub mod list;
 pub mod login;
 pub mod mailbox;
 pub mod message;
@@ -123,6 +124,7 @@ pub struct Services {
     pub mailboxes: mailbox::Mailboxes,
     pub messages: message::Messages,
     pub searches: search::Searches,
+    pub lists: list::Lists,
     pub watchers: watch::Watchers,
     pub delivery: delivery::Delivery,
     pub submission: submission::Submission,
@@ -188,6 +190,7 @@ impl Services {
             second_factors,
             searches: search::Searches::new(messages.clone(), spool.clone()),
             watchers: watch::Watchers::new(store.clone()),
+            lists: list::Lists::new(base.clone(), mailboxes.clone()),
             messages,
             mailboxes,
             delivery: delivery::Delivery::new(base.clone(), directory.clone(), hostname.clone()),

@@ -15,6 +15,7 @@ pub mod domain;
 pub mod error;
 pub mod hub;
 mod lane;
+pub mod list;
 pub mod mailbox;
 pub mod message;
 pub mod migrate;
@@ -234,6 +235,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         directory::STATEMENTS,
         domain::STATEMENTS,
         hub::STATEMENTS,
+        list::STATEMENTS,
         mailbox::STATEMENTS,
         message::STATEMENTS,
         migrate::STATEMENTS,
