@@ -2,16 +2,19 @@
 
 mod gallery;
 mod home;
+mod mail;
 mod qr;
 mod sign_in;
 mod source;
 pub(super) mod sudo;
 
+pub(super) use mail::Streams;
+
 use super::router::Route;
 
 /// Every page of the house.
 pub(super) fn routes() -> Vec<Route> {
-    [gallery::routes(), home::routes(), sign_in::routes(), sudo::routes(), source::routes()]
+    [gallery::routes(), home::routes(), mail::routes(), sign_in::routes(), sudo::routes(), source::routes()]
         .into_iter()
         .flatten()
         .collect()
