@@ -64,7 +64,7 @@ impl Doors {
     }
 
     /// Begins to serve; answers where, by key of `[listen]`.
-    pub(super) fn open(self, gate: &Gate, config: &Config, tls: &ServerTls, services: &Services) -> Result<Listening> {
+    pub(super) fn open(self, gate: &Gate, hostname: &str, tls: &ServerTls, services: &Services) -> Result<Listening> {
         let mut listening = Listening::new();
         for Bound { name, what, implicit_tls, listener } in self.0 {
             listening.entry(name).or_default().push(listener.place()?);
@@ -72,13 +72,13 @@ impl Doors {
             let door = |turned_away| Door { implicit_tls: implicit_tls.then(|| tls.clone()), turned_away };
             match what {
                 What::Smtp(kind) => {
-                    let options = Arc::new(smtp::Options::new(kind, &config.hostname, Some(tls.clone())));
+                    let options = Arc::new(smtp::Options::new(kind, hostname, Some(tls.clone())));
                     let door = door(smtp::TURNED_AWAY);
                     let handle = move |accepted| smtp::serve(accepted, options.clone(), services.clone());
                     tokio::spawn(async move { gate.serve(listener, door, handle).await });
                 }
                 What::Imap => {
-                    let options = Arc::new(imap::Options::new(&config.hostname, Some(tls.clone())));
+                    let options = Arc::new(imap::Options::new(hostname, Some(tls.clone())));
                     let door = door(imap::TURNED_AWAY);
                     let handle = move |accepted| imap::serve(accepted, options.clone(), services.clone());
                     tokio::spawn(async move { gate.serve(listener, door, handle).await });

@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that they link once.
 
+mod accounts;
 mod cli;
 mod combiner;
 mod crash;
@@ -13,6 +14,7 @@ mod mailbox;
 mod outside;
 mod packaging;
 mod peers;
+mod people;
 mod postgres;
 mod relay;
 mod reports;
