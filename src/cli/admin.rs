@@ -159,6 +159,10 @@ async fn account(house: &House, verb: AccountVerb, password: Option<Secret<Strin
         AccountVerb::SetPassword { address, password_stdin: _ } => {
             about(accounts.set_password(&actor, &address, password).await, &address, NO_ACCOUNT)
         }
+        AccountVerb::ResetSecondFactor { address } => {
+            let missing = "no such account, or it has no second factor";
+            about(house.services.second_factors.reset(&actor, &address).await, &address, missing)
+        }
         AccountVerb::SetRole { address, role } => {
             about(accounts.set_role(&actor, &address, role).await, &address, NO_ACCOUNT)
         }

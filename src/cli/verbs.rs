@@ -125,6 +125,11 @@ pub(super) enum AccountVerb {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
+    /// Take away the second factor of somebody who lost app and recovery codes; all sessions end
+    ResetSecondFactor {
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+    },
     /// Give an account another role; its sessions end
     SetRole {
         #[arg(value_parser = Address::parse)]

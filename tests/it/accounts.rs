@@ -74,7 +74,7 @@ async fn a_second_factor_shuts_mail_doors_for_the_main_password() {
     // Off again: the password alone.
     let who = house.services.second_factors.remove(&proof.who, &web_origin()).await.unwrap();
     assert_eq!(house.services.second_factors.state(&who).await.unwrap().codes, 0);
-    assert!(matches!(login.second_factor(&web_origin(), "", &who, &house.code(&seed)).await, Err(_)));
+    assert!(login.second_factor(&web_origin(), "", &who, &house.code(&seed)).await.is_err());
     assert!(at_imap(&house, PASSWORD).await.is_ok());
     assert_eq!(acts(&house, "second%").await, ["second_factor.add", "second_factor.remove"]);
     assert_eq!(told(&house).await, ["A second factor was switched on", "Your second factor was switched off"]);
@@ -88,6 +88,15 @@ async fn admins_can_not_be_without_a_second_factor() {
     let (_, codes) = house.enrol(&proof.who).await;
     let refused = house.services.second_factors.remove(&codes.who, &web_origin()).await;
     assert!(matches!(refused, Err(Refusal::InUse(_))));
+    // Who lost everything has whoever runs the machine, and begins anew.
+    let (factors, ann) = (&house.services.second_factors, Address::parse("ann@example.test").unwrap());
+    let myself = house.services.accounts.acting(&codes.who, &web_origin()).await.unwrap();
+    assert!(matches!(factors.reset(&myself, &ann).await, Err(Refusal::Denied)));
+    factors.reset(&Actor::command_line(), &ann).await.unwrap();
+    assert!(matches!(factors.reset(&Actor::command_line(), &ann).await, Err(Refusal::NotFound)));
+    assert!(matches!(house.services.login.session_fresh(&codes.who, None).await, Err(Refusal::Stale)));
+    let proof = house.services.login.web(&web_origin(), "", "ann", &secret(PASSWORD)).await.unwrap();
+    assert_eq!(proof.second, Second::MustEnrol);
 }
 
 #[tokio::test]
@@ -310,6 +319,7 @@ async fn a_revoked_app_password_is_out_at_the_next_command() {
     assert!(list[1].last_used_from.is_some_and(|from| from.is_loopback()));
     let who = apps.revoke(&made.who, &web_origin(), made.id).await.unwrap();
     imap.say("b NOOP").await;
+    assert_eq!(imap.line().await, "b NO [UNAVAILABLE] Signed out");
     assert!(imap.line().await.starts_with("* BYE "));
     smtp.say("MAIL FROM:<ann@example.test>").await;
     assert!(smtp.line().await.starts_with("421 "));
@@ -370,6 +380,7 @@ async fn a_member_changes_their_password() {
     assert!(matches!(house.services.login.session_fresh(&who, None).await, Err(Refusal::Stale)));
     house.services.login.session_fresh(&renewed, None).await.unwrap();
     imap.say("b NOOP").await;
+    assert_eq!(imap.line().await, "b NO [UNAVAILABLE] Signed out");
     assert!(imap.line().await.starts_with("* BYE "));
     for (password, answer) in [(PASSWORD, "a NO "), (new, "a OK "), (app.password.expose(), "a OK ")] {
         for mechanism in [Mechanism::Plain, Mechanism::ScramSha256] {

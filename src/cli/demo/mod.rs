@@ -217,9 +217,9 @@ async fn fill(services: &Services, book: &Book) -> Result<()> {
 /// mail programs.
 async fn enrol(services: &Services, mut book: Book, directory: &Path) -> Result<()> {
     let origin = origin(Protocol::Web);
-    for n in 0..book.members.len() {
+    for (n, person) in PEOPLE.iter().enumerate() {
         let member = &book.members[n];
-        let role = Role::parse(PEOPLE[n].role).context("role")?;
+        let role = Role::parse(person.role).context("role")?;
         if !role.needs_second_factor() || member.second.is_some() {
             continue;
         }
