@@ -4,7 +4,7 @@ mod doors;
 mod root;
 pub mod status;
 
-pub use doors::Listening;
+pub use doors::{Listening, web_url};
 pub use root::service_user;
 
 use crate::config::{Config, Database};
@@ -298,7 +298,7 @@ pub async fn serve_prepared(
         let limits = Limits::default();
         let total = limits.total.min(files.saturating_sub(200).max(50));
         let gate = Gate::new(Limits { total, exempt: config.exempt.clone(), ..limits }, config.proxies.clone());
-        let listening = doors.open(&gate, &house.hostname, &tls, &house.services)?;
+        let listening = doors.open(&gate, &config, &house.hostname, &tls, &house.services)?;
         run(&config, &house, &gate, &listening, &tls, &mut signals, ready).await
     }
     .await;
@@ -359,7 +359,8 @@ impl ReadyFile {
     /// Appears whole or not at all: whoever waits for it reads it at once.
     fn write(directory: &Path, listening: &Listening) -> Result<Self> {
         let path = directory.join("ready.json");
-        let text = serde_json::json!({ "pid": std::process::id(), "listen": listening }).to_string();
+        let text = serde_json::json!({ "pid": std::process::id(), "listen": listening.doors, "web": listening.web })
+            .to_string();
         let draft = path.with_extension("draft");
         std::fs::write(&draft, text).with_context(|| draft.display().to_string())?;
         std::fs::rename(&draft, &path).with_context(|| path.display().to_string())?;

@@ -2,7 +2,7 @@
 
 use super::verbs::{AccountVerb, AliasVerb, DomainVerb, QueueVerb, Quota, SettingsVerb, Verb};
 use super::{say, with_house};
-use crate::app::{House, certificate_fingerprint};
+use crate::app::{House, certificate_fingerprint, web_url};
 use crate::config::Config;
 use crate::model::address::{Address, Domain};
 use crate::model::ids::QueueId;
@@ -65,11 +65,12 @@ fn text<'a>(row: &'a Value, key: &str) -> &'a str {
 }
 
 async fn setup_link(config: &Config, house: &House) -> Result<()> {
+    let web = web_url(config, &house.hostname);
     let token = house.services.setup.link(&Actor::command_line()).await.map_err(|why| match why {
-        Refusal::Exists => anyhow!("this server has an owner: sign in at https://{}/", house.hostname),
+        Refusal::Exists => anyhow!("this server has an owner: sign in at {web}/"),
         other => other.into(),
     })?;
-    say(format_args!("https://{}/setup/{}", house.hostname, token.expose()))?;
+    say(format_args!("{web}/setup/{}", token.expose()))?;
     if let Some(fingerprint) = certificate_fingerprint(config) {
         say(format_args!("SHA-256 of the certificate that the browser will show: {fingerprint}"))?;
     }

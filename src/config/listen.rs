@@ -13,6 +13,8 @@ pub struct Listen {
     pub lmtp: Vec<ListenAddress>,
     pub imap: Vec<SocketAddr>,
     pub imaps: Vec<SocketAddr>,
+    pub http: Vec<SocketAddr>,
+    pub https: Vec<SocketAddr>,
 }
 
 /// LMTP may stand on a unix socket too.
@@ -51,8 +53,6 @@ impl Listen {
             ("managesieve", &file.managesieve),
             ("ximss", &file.ximss),
             ("ximss_tls", &file.ximss_tls),
-            ("http", &file.http),
-            ("https", &file.https),
             ("https_certificate", &file.https_certificate),
             ("metrics", &file.metrics),
         ];
@@ -68,6 +68,8 @@ impl Listen {
             lmtp: file.lmtp.unwrap_or_default().iter().map(|raw| lmtp(raw)).collect::<Result<_, _>>()?,
             imap: addresses("imap", file.imap, 143)?,
             imaps: addresses("imaps", file.imaps, 993)?,
+            http: addresses("http", file.http, 80)?,
+            https: addresses("https", file.https, 443)?,
         })
     }
 }

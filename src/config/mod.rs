@@ -26,6 +26,11 @@ pub struct Config {
     pub smarthost: Option<Smarthost>,
     /// Networks that may speak PROXY v2.
     pub proxies: Vec<Network>,
+    /// Networks whose forwarding headers say who asks the web side.
+    pub http_proxies: Vec<Network>,
+    /// Where browsers find the web side: `https://host` or `https://host:port`; `None`: the host name and the port of
+    /// the HTTPS door.
+    pub web_url: Option<String>,
     /// Networks never slowed or shut out.
     pub exempt: Vec<Network>,
     /// What is asked for and not there yet, in words.
@@ -142,9 +147,7 @@ impl Config {
             (None, Some(_)) => return Err(BadConfig::Value("[database] owner_url needs url".into())),
         };
         later(&mut warnings, "[dns]", file.dns.resolver.is_some() || file.dns.trust_anchor.is_some());
-        later(&mut warnings, "[web] url", file.web.url.is_some());
         later(&mut warnings, "[blobs] url", file.blobs.url.is_some());
-        later(&mut warnings, "[proxy] http_from", file.proxy.http_from.is_some());
         let lab = &file.lab;
         later(
             &mut warnings,
@@ -163,10 +166,27 @@ impl Config {
             tls,
             smarthost,
             proxies: networks("[proxy] protocol_from", file.proxy.protocol_from)?,
+            http_proxies: networks("[proxy] http_from", file.proxy.http_from)?,
+            web_url: file.web.url.as_deref().map(web_url).transpose()?,
             exempt: networks("[limits] exempt", file.limits.exempt)?,
             warnings,
         })
     }
+}
+
+/// A URL of the web side, without a final slash.
+fn web_url(raw: &str) -> Result<String, BadConfig> {
+    let bad = || BadConfig::Value(format!("[web] url: {raw:?} is no https://host or https://host:port"));
+    let place = raw.trim_end_matches('/').strip_prefix("https://").ok_or_else(bad)?;
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) => (host, Some(port.parse::<u16>().map_err(|_| bad())?)),
+        None => (place, None),
+    };
+    let host = crate::model::address::Domain::parse(host).map_err(|_| bad())?;
+    Ok(match port.filter(|port| *port != 443) {
+        Some(port) => format!("https://{host}:{port}"),
+        None => format!("https://{host}"),
+    })
 }
 
 /// Line and fault, never the line's text: it may hold a password.
@@ -283,6 +303,8 @@ mod tests {
             ("[listen]\nsmtp = [\"25\"]", "smtp"),
             ("[tls]\nkey = \"k\"", "certificate"),
             ("[limits]\nexempt = [\"x\"]", "exempt"),
+            ("[web]\nurl = \"http://mail.example.org\"", "url"),
+            ("[web]\nurl = \"https://mail.example.org/mail\"", "url"),
             ("[outbound]\nsmarthost = \"http://x\"", "smarthost"),
             ("[database]\nowner_url = \"x\"", "owner_url"),
         ] {

@@ -4,3 +4,4 @@
 pub mod imap;
 mod sign_in;
 pub mod smtp;
+pub mod web;

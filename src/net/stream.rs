@@ -31,6 +31,8 @@ pub struct TlsInfo {
     pub server_name: Option<String>,
     /// tls-exporter data (RFC 9266), in TLS 1.3 only: earlier versions would need the extended master secret proved.
     pub binding: Option<Vec<u8>>,
+    /// The protocol that both sides agreed on (RFC 7301).
+    pub alpn: Option<Vec<u8>>,
 }
 
 impl Stream {
@@ -102,6 +104,7 @@ impl Stream {
             cipher: session.negotiated_cipher_suite().map(|suite| format!("{:?}", suite.suite())).unwrap_or_default(),
             server_name,
             binding,
+            alpn: session.alpn_protocol().map(<[u8]>::to_vec),
         })
     }
 

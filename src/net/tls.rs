@@ -85,6 +85,13 @@ impl ServerTls {
         self.current.0.load().cert.first().map(|cert| cert.clone().into_owned())
     }
 
+    /// The same certificate for HTTP: offers HTTP/2 beside HTTP/1.1 (RFC 7301).
+    pub fn for_http(&self) -> Self {
+        let mut config = rustls::ServerConfig::clone(&self.config);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self { config: Arc::new(config), ..self.clone() }
+    }
+
     pub(super) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.config.clone())
     }

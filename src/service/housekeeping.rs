@@ -72,6 +72,7 @@ impl Housekeeping {
             }
         }
         self.base.store.login_failure_prune(now - settings.duration("login.window")).await?;
+        while self.base.store.session_purge(now, BATCH).await? == BATCH as u64 {}
         self.base.store.sign_in_prune(now - SIGN_INS, now - TimeDelta::days(1), SIGN_INS_EACH).await?;
         self.base.store.token_prune(now).await?;
         let mut above = BlobId(0);

@@ -25,6 +25,7 @@ pub mod rotate;
 pub mod seal;
 pub mod search;
 pub mod second_factor;
+pub mod session;
 pub mod settings;
 pub mod setup;
 mod shelf;
@@ -111,6 +112,7 @@ impl From<StoreError> for Refusal {
 #[derive(Clone)]
 pub struct Services {
     pub login: login::Login,
+    pub sessions: session::Sessions,
     pub accounts: account::Accounts,
     pub people: people::People,
     pub second_factors: second_factor::SecondFactors,
@@ -176,6 +178,7 @@ impl Services {
         let accounts = account::Accounts::new(base.clone(), vault.clone(), login.clone(), notices.clone());
         let second_factors = second_factor::SecondFactors::new(base.clone(), login.clone(), notices.clone());
         Ok(Self {
+            sessions: session::Sessions::new(base.clone()),
             app_passwords: app_password::AppPasswords::new(base.clone(), vault.clone(), notices),
             setup: setup::Setup::new(base.clone(), accounts.clone(), vault, second_factors.clone()),
             people: people::People::new(base.clone()),

@@ -24,6 +24,7 @@ pub mod postgres;
 pub mod proof;
 pub mod queue;
 pub mod second_factor;
+pub mod session;
 pub mod setting;
 pub mod setup;
 pub mod sign_in;
@@ -242,6 +243,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         proof::STATEMENTS,
         queue::STATEMENTS,
         second_factor::STATEMENTS,
+        session::STATEMENTS,
         setting::STATEMENTS,
         setup::STATEMENTS,
         sign_in::STATEMENTS,

@@ -1,6 +1,7 @@
 //! Integration tests: one binary, so that they link once.
 
 mod accounts;
+mod browser;
 mod cli;
 mod combiner;
 mod crash;
@@ -26,3 +27,4 @@ mod smtp;
 mod store;
 mod stress;
 mod upkeep;
+mod web;

@@ -144,7 +144,7 @@ fn status_fsck_and_a_key_rotation() {
     let before = std::fs::read_to_string(place.path().join("secret.key")).unwrap();
     let (child, ready) = place.serve();
     let lines: serde_json::Value = serde_json::from_str(&place.ok(&["status", "--json"], "")).unwrap();
-    assert_eq!(lines.as_array().unwrap().len(), 7);
+    assert_eq!(lines.as_array().unwrap().len(), 9);
     assert!(lines.as_array().unwrap().iter().all(|line| line["ok"] == true), "{lines}");
     assert!(python(&port(&ready, "imaps"), SIGN_IN).contains("OK"));
     let refused = place.run(&["key", "rotate"], "");

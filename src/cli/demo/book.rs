@@ -17,6 +17,8 @@ pub(super) struct Book {
     pub members: Vec<Member>,
     /// What the mail's dates are counted from.
     pub made: DateTime<Utc>,
+    /// Where browsers find it, as of this start.
+    pub web: String,
 }
 
 #[derive(Clone)]
@@ -61,7 +63,7 @@ impl Book {
             Ok(Member { local: local.to_owned(), password, second: None })
         };
         let members = PEOPLE.iter().map(|person| member(person.local)).collect::<Result<_>>()?;
-        let book = Self { members, made: Utc::now() };
+        let book = Self { members, made: Utc::now(), web: String::new() };
         book.write(directory)?;
         Ok(book)
     }
@@ -90,7 +92,8 @@ impl Book {
         };
         let members = value["members"].as_array()?.iter().map(member).collect::<Option<Vec<_>>>()?;
         (members.len() == PEOPLE.len()).then_some(())?;
-        Some(Self { members, made: value["made"].as_str()?.parse().ok()? })
+        let web = text(&value["web"]).unwrap_or_default();
+        Some(Self { members, made: value["made"].as_str()?.parse().ok()?, web })
     }
 
     fn json(&self) -> Value {
@@ -107,16 +110,17 @@ impl Book {
             entry
         };
         let members: Vec<Value> = PEOPLE.iter().zip(&self.members).map(entry).collect();
-        json!({ "domain": DOMAIN, "web": Value::Null, "made": self.made.to_rfc3339(), "members": members })
+        json!({ "domain": DOMAIN, "web": self.web, "made": self.made.to_rfc3339(), "members": members })
     }
 
     /// Who there is and where; a reader that goes away does not end the demo.
     pub fn print(&self, listening: &Listening, directory: &Path) {
         let mut out = format!("Mailstead's demo community {DOMAIN} is ready.\n\n");
         let mut line = |text: std::fmt::Arguments| out.push_str(&format!("{text}\n"));
-        for (door, places) in listening {
+        for (door, places) in &listening.doors {
             line(format_args!("  {door:<12} {}", places.join("  ")));
         }
+        line(format_args!("\n  In a browser: {}", listening.web));
         line(format_args!("\n  {:<24} {:<13} {:<32} name", "address", "role", "password"));
         for (person, member) in PEOPLE.iter().zip(&self.members) {
             let address = format!("{}@{DOMAIN}", member.local);
@@ -132,7 +136,7 @@ impl Book {
         for (member, second) in self.members.iter().filter_map(|member| Some((member, member.second.as_ref()?))) {
             line(format_args!("  {:<24} {}", format!("{}@{DOMAIN}", member.local), second.totp));
         }
-        let port = |door: &str| listening.get(door).and_then(|p| p.first()).cloned().unwrap_or_default();
+        let port = |door: &str| listening.doors.get(door).and_then(|p| p.first()).cloned().unwrap_or_default();
         let (imaps, submissions, book) = (port("imaps"), port("submissions"), directory.join("demo.json"));
         line(format_args!(
             "\nA mail client reads by IMAP at {imaps} and sends by SMTP at {submissions}, both with SSL/TLS from the start;"

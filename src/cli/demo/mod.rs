@@ -24,8 +24,16 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 /// Doors and the ports they have where those are free.
-const DOORS: [(&str, u16); 6] =
-    [("smtp", 2525), ("submission", 2587), ("submissions", 2465), ("lmtp", 2424), ("imap", 2143), ("imaps", 2993)];
+const DOORS: [(&str, u16); 8] = [
+    ("smtp", 2525),
+    ("submission", 2587),
+    ("submissions", 2465),
+    ("lmtp", 2424),
+    ("imap", 2143),
+    ("imaps", 2993),
+    ("http", 8080),
+    ("https", 8443),
+];
 /// Written last: the boxes are full.
 const FILLED: &str = "demo.filled";
 
@@ -50,8 +58,9 @@ pub(super) async fn run(data: Option<&Path>, fresh: bool) -> Result<()> {
     }
     // Before anything is written: a running demo keeps its files.
     drop(take_lock(&directory)?);
-    let book = Book::open(&directory)?;
-    write_config(&directory)?;
+    let mut book = Book::open(&directory)?;
+    book.web = write_config(&directory)?;
+    book.write(&directory)?;
     let config = Config::load(None, Some(&directory))?;
     let place = directory.clone();
     let filling = book.clone();
@@ -165,17 +174,25 @@ async fn stop_postgres(directory: &Path) -> Result<()> {
 }
 
 /// Writes DIR/mailstead.toml, so that the admin's verbs find the demo too; a port in use is replaced by a free one.
-fn write_config(directory: &Path) -> Result<()> {
+/// Answers where browsers find it.
+fn write_config(directory: &Path) -> Result<String> {
     let mut text = format!(
         "# Written by `mailstead demo` at each start.\nhostname = \"mail.{DOMAIN}\"\n[limits]\nexempt = [\"127.0.0.0/8\"]\n[listen]\n"
     );
+    let mut web = String::new();
     for (door, port) in DOORS {
         let free = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).and_then(|l| l.local_addr());
         let address = free(port).or_else(|_| free(0)).context("no free port")?;
         text.push_str(&format!("{door} = [\"{address}\"]\n"));
+        if door == "https" {
+            web = format!("https://localhost:{}", address.port());
+        }
     }
+    // Its host name is made up: a browser on this machine finds it by this one.
+    text.push_str(&format!("[web]\nurl = \"{web}\"\n"));
     let path = directory.join("mailstead.toml");
-    std::fs::write(&path, text).with_context(|| path.display().to_string())
+    std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+    Ok(web)
 }
 
 /// Makes what is not there yet: a start that was cut off goes on where it stopped.

@@ -1,6 +1,9 @@
 //! What tests are made with.
 
 pub mod appliance;
+pub mod browser;
+pub mod chromium;
+pub mod demo;
 pub mod dial;
 pub mod house;
 pub mod pg;

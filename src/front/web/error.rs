@@ -1,0 +1,183 @@
+//! The one map from what went wrong to a status and a page in words.
+
+use super::text::key_of;
+use super::ui::Ui;
+use super::visitor::Visitor;
+use super::{Web, extract::Fields};
+use crate::service::Refusal;
+use askama::Template;
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+
+/// Why there is no page.
+#[derive(Debug, Clone)]
+pub(super) enum Fault {
+    Refused(Arc<Refusal>),
+    /// No such page.
+    NoPage,
+    /// The method is not one of this page's.
+    Method,
+    /// The form came from another site.
+    Foreign,
+    /// The form was made for another session: shown again, for the person to say whether it still holds.
+    OldForm(Fields),
+    /// An act that needs a fresh proof of who it is; the form goes on after it.
+    Unproved(Option<Fields>),
+    /// Nobody is signed in.
+    SignIn,
+    /// The second factor is still to come, or to be enrolled.
+    Unfinished(&'static str),
+    /// The form can't be read.
+    Unreadable,
+    /// The form is larger than forms are.
+    TooMuch,
+    /// It took too long to arrive.
+    Slow,
+}
+
+impl From<Refusal> for Fault {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Arc::new(refusal))
+    }
+}
+
+/// A handler's answer carries the fault out to where the visitor is known.
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        let mut answer = Response::new(Body::empty());
+        *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        answer.extensions_mut().insert(self);
+        answer
+    }
+}
+
+#[derive(Template)]
+#[template(path = "error/fault.html")]
+struct FaultPage {
+    ui: Ui,
+    title: String,
+    words: String,
+    /// Comes back by itself after so many seconds.
+    again: Option<u32>,
+    home: bool,
+}
+
+#[derive(Template)]
+#[template(path = "error/old_form.html")]
+struct OldFormPage {
+    ui: Ui,
+    action: String,
+    fields: Vec<(String, String)>,
+}
+
+/// Makes the page of a fault.
+pub(super) fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response {
+    let ui = Ui::new(web, visitor);
+    match fault {
+        Fault::SignIn if ui.wants_page() => redirect(&ui.sign_in_url()),
+        Fault::Unfinished(place) => redirect(place),
+        Fault::Refused(refusal) if matches!(*refusal, Refusal::Stale) && ui.wants_page() => {
+            visitor.sign_out();
+            redirect(&ui.sign_in_url())
+        }
+        Fault::OldForm(fields) => {
+            let (action, fields) = (ui.path().to_owned(), fields.carried());
+            rendered(StatusCode::FORBIDDEN, &OldFormPage { ui, action, fields })
+        }
+        Fault::Unproved(fields) => super::page::sudo::ask(ui, fields),
+        fault => in_words(ui, &fault),
+    }
+}
+
+fn in_words(ui: Ui, fault: &Fault) -> Response {
+    let (status, key) = status(fault);
+    let words = match fault {
+        Fault::Refused(refusal) => refusal_words(&ui, refusal),
+        _ => ui.say(&format!("fault-{key}")),
+    };
+    let again = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
+    let title = ui.say(&format!("fault-{key}-title"));
+    let home = again.is_none();
+    let mut answer = rendered(status, &FaultPage { ui, title, words, again, home });
+    if again.is_some() {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    answer
+}
+
+/// A refusal as a sentence: in pages of their own, and beside a field of a form.
+pub(super) fn refusal_words(ui: &Ui, refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Limit(words) | Refusal::Invalid(words) | Refusal::InUse(words) => ui.say(&key_of("refusal", words)),
+        Refusal::TooLarge(limit) => ui.say1("fault-large", "limit", ui.octets(*limit)),
+        other => ui.say(&format!("fault-{}", status_of(other).1)),
+    }
+}
+
+fn status(fault: &Fault) -> (StatusCode, &'static str) {
+    match fault {
+        Fault::Refused(refusal) => status_of(refusal),
+        Fault::NoPage => (StatusCode::NOT_FOUND, "no-page"),
+        Fault::Method => (StatusCode::METHOD_NOT_ALLOWED, "method"),
+        Fault::Foreign => (StatusCode::FORBIDDEN, "foreign"),
+        Fault::SignIn => (StatusCode::UNAUTHORIZED, "ended"),
+        Fault::Unreadable => (StatusCode::BAD_REQUEST, "unreadable"),
+        Fault::TooMuch => (StatusCode::PAYLOAD_TOO_LARGE, "too-much"),
+        Fault::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
+        // These have pages of their own.
+        Fault::OldForm(_) | Fault::Unproved(_) | Fault::Unfinished(_) => (StatusCode::FORBIDDEN, "foreign"),
+    }
+}
+
+fn status_of(refusal: &Refusal) -> (StatusCode, &'static str) {
+    match refusal {
+        Refusal::NotFound => (StatusCode::NOT_FOUND, "not-found"),
+        Refusal::Exists => (StatusCode::CONFLICT, "exists"),
+        Refusal::Denied => (StatusCode::FORBIDDEN, "denied"),
+        Refusal::WrongCredentials => (StatusCode::FORBIDDEN, "credentials"),
+        Refusal::SlowDown => (StatusCode::TOO_MANY_REQUESTS, "slow-down"),
+        Refusal::Stale => (StatusCode::UNAUTHORIZED, "ended"),
+        Refusal::OverQuota => (StatusCode::CONFLICT, "over-quota"),
+        Refusal::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "large"),
+        Refusal::Limit(_) => (StatusCode::CONFLICT, "limit"),
+        Refusal::Invalid(_) => (StatusCode::UNPROCESSABLE_ENTITY, "invalid"),
+        Refusal::InUse(_) => (StatusCode::CONFLICT, "in-use"),
+        Refusal::ReadOnly => (StatusCode::FORBIDDEN, "read-only"),
+        Refusal::Busy => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        Refusal::Full => (StatusCode::INSUFFICIENT_STORAGE, "full"),
+        Refusal::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        Refusal::Internal(source) => {
+            tracing::error!(error = format!("{source:#}"), "a page failed");
+            (StatusCode::INTERNAL_SERVER_ERROR, "internal")
+        }
+    }
+}
+
+/// Renders a template as a page.
+pub(super) fn rendered(status: StatusCode, page: &impl Template) -> Response {
+    match page.render() {
+        Ok(html) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "a template failed");
+            (StatusCode::INTERNAL_SERVER_ERROR, "internal error").into_response()
+        }
+    }
+}
+
+/// The page of a handler.
+pub(super) fn show(page: &impl Template) -> Response {
+    rendered(StatusCode::OK, page)
+}
+
+/// A form shown again with what is wrong with it.
+pub(super) fn show_again(page: &impl Template) -> Response {
+    rendered(StatusCode::UNPROCESSABLE_ENTITY, page)
+}
+
+/// After a form: 303, so that a reload does not send it again.
+pub(super) fn redirect(place: &str) -> Response {
+    let place = HeaderValue::from_str(place).unwrap_or_else(|_| HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
+}

@@ -1,0 +1,74 @@
+//! The web side: pages over HTTPS (RFC 9110), and the plain door that sends everybody there.
+//!
+//! A request comes through `router` (headers, who asks, errors in words) to a handler in `page/<subject>`: the structs of
+//! its templates, its handlers, its `routes()`. Handlers read forms by `extract`, ask services, and answer with a template
+//! or a [`error::Fault`]; `ui` is what every page knows.
+
+mod asset;
+mod connection;
+mod error;
+mod extract;
+mod page;
+mod router;
+mod text;
+mod ui;
+mod visitor;
+
+pub use connection::{serve, serve_plain};
+pub use router::table;
+
+use crate::model::network::Network;
+use crate::service::Services;
+use std::sync::Arc;
+
+/// Sent where the limits turn a plain connection away.
+pub const TURNED_AWAY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 60\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+/// How the web side is put together.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `https://host` or `https://host:port`: every link and every check of Origin.
+    pub url: String,
+    pub hostname: String,
+    /// Networks whose forwarding headers say who asks.
+    pub proxies: Vec<Network>,
+}
+
+/// The web side as its handlers hold it. Cheap to clone.
+#[derive(Clone)]
+pub struct Web(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    services: Services,
+    text: text::Catalogues,
+}
+
+impl Web {
+    fn new(options: Options, services: Services) -> Self {
+        Self(Arc::new(Inner { options, services, text: text::Catalogues::load() }))
+    }
+
+    fn services(&self) -> &Services {
+        &self.0.services
+    }
+
+    fn options(&self) -> &Options {
+        &self.0.options
+    }
+}
+
+/// The web side ready to serve connections. Cheap to clone.
+#[derive(Clone)]
+pub struct Site {
+    router: axum::Router,
+    url: Arc<str>,
+}
+
+impl Site {
+    pub fn new(options: Options, services: Services) -> Self {
+        let url = options.url.as_str().into();
+        Self { router: router::build(Web::new(options, services)), url }
+    }
+}

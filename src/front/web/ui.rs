@@ -1,0 +1,245 @@
+//! What every page knows: who reads it, in which language, and the token of its forms.
+
+use super::text::{Arg, Text};
+use super::visitor::{Flash, Visitor};
+use super::{Web, asset, extract};
+use crate::service::account::Role;
+use crate::service::session::Stage;
+use axum::http::{HeaderMap, header};
+use chrono::{DateTime, Datelike, Local, Utc};
+use fluent_bundle::FluentArgs;
+
+/// Handed to every template as `ui`.
+pub(super) struct Ui {
+    text: Text,
+    csrf: String,
+    viewer: Option<Viewer>,
+    theme: &'static str,
+    path: String,
+    flash: Option<Flash>,
+    hostname: String,
+    now: DateTime<Utc>,
+    wants_page: bool,
+}
+
+struct Viewer {
+    address: String,
+    name: String,
+    role: Role,
+    open: bool,
+}
+
+impl Ui {
+    pub fn new(web: &Web, visitor: &Visitor) -> Self {
+        let look = visitor.look();
+        let viewer = visitor.session().map(|session| Viewer {
+            address: session.who.address().to_string(),
+            name: session.who.name().to_owned(),
+            role: session.role,
+            open: session.stage == Stage::Open,
+        });
+        Self {
+            text: web.0.text.choose(look.language.as_deref(), visitor.accept_language()),
+            csrf: extract::token(visitor, web),
+            viewer,
+            theme: look.theme.name(),
+            path: visitor.path().to_owned(),
+            flash: visitor.flash().cloned(),
+            hostname: web.options().hostname.clone(),
+            now: web.services().clock.now(),
+            wants_page: true,
+        }
+    }
+
+    /// Notes whether a page is wanted, or a script asks that needs a status.
+    pub fn asked_by(mut self, headers: &HeaderMap) -> Self {
+        self.wants_page = !headers.contains_key("x-script")
+            && headers
+                .get(header::ACCEPT)
+                .is_none_or(|accept| accept.to_str().is_ok_and(|a| a.contains("html") || a == "*/*"));
+        self
+    }
+
+    pub fn wants_page(&self) -> bool {
+        self.wants_page
+    }
+
+    /// What the catalogue says.
+    pub fn say(&self, key: &str) -> String {
+        self.text.say(key, &FluentArgs::new())
+    }
+
+    /// The same with an argument: `{ $name }`.
+    pub fn say1(&self, key: &str, name: &'static str, value: impl Arg) -> String {
+        let mut args = FluentArgs::new();
+        args.set(name, value.arg());
+        self.text.say(key, &args)
+    }
+
+    /// The same with two.
+    pub fn say2(&self, key: &str, name: &'static str, value: impl Arg, other: &'static str, its: impl Arg) -> String {
+        let mut args = FluentArgs::new();
+        args.set(name, value.arg());
+        args.set(other, its.arg());
+        self.text.say(key, &args)
+    }
+
+    /// The same with a number: `{ $count }`.
+    pub fn count(&self, key: &str, count: impl Arg) -> String {
+        self.say1(key, "count", count)
+    }
+
+    /// Whether the catalogue has a key.
+    pub fn knows(&self, key: &str) -> bool {
+        self.text.has(key)
+    }
+
+    pub fn asset(&self, name: &str) -> String {
+        asset::url(name)
+    }
+
+    pub fn csrf(&self) -> &str {
+        &self.csrf
+    }
+
+    /// BCP 47 tag.
+    pub fn lang(&self) -> &str {
+        self.text.tag()
+    }
+
+    pub fn dir(&self) -> &'static str {
+        self.text.dir()
+    }
+
+    /// `system`, `light` or `dark`.
+    pub fn theme(&self) -> &'static str {
+        self.theme
+    }
+
+    pub fn signed_in(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.open)
+    }
+
+    pub fn name(&self) -> &str {
+        self.viewer.as_ref().map_or("", |viewer| if viewer.name.is_empty() { &viewer.address } else { &viewer.name })
+    }
+
+    pub fn address(&self) -> &str {
+        self.viewer.as_ref().map_or("", |viewer| &viewer.address)
+    }
+
+    /// Two letters that stand for the person.
+    pub fn initials(&self) -> String {
+        initials(self.name())
+    }
+
+    /// One of eight colours, the same for a person for good.
+    pub fn tone(&self) -> u8 {
+        tone(self.address())
+    }
+
+    /// Whether there is anything for them to administer.
+    pub fn may_admin(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.open && matches!(viewer.role, Role::DomainAdmin | Role::Owner))
+    }
+
+    pub fn is_owner(&self) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.open && viewer.role == Role::Owner)
+    }
+
+    /// Path and query of this page.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether this page lies at or below a path.
+    pub fn at(&self, path: &str) -> bool {
+        let here = self.path.split('?').next().unwrap_or_default();
+        here.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// Where one signs in to come back here.
+    pub fn sign_in_url(&self) -> String {
+        let next: String = form_urlencoded::byte_serialize(self.path.as_bytes()).collect();
+        format!("/sign-in?next={next}")
+    }
+
+    pub fn hostname(&self) -> &str {
+        &self.hostname
+    }
+
+    pub fn version(&self) -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// What the act before this page did: its sentence.
+    pub fn done(&self) -> Option<String> {
+        let flash = self.flash.as_ref()?;
+        let key = format!("done-{}", flash.key);
+        if !self.text.has(&key) {
+            return None;
+        }
+        let mut args = FluentArgs::new();
+        args.set("thing", flash.thing.arg());
+        if let Ok(count) = flash.thing.parse::<u32>() {
+            args.set("count", count.arg());
+        }
+        Some(self.text.say(&key, &args))
+    }
+
+    /// Where and with which value a form takes that act back; empty: it can't be.
+    pub fn undo(&self) -> (&str, &str) {
+        self.flash.as_ref().map_or(("", ""), |flash| (&flash.undo_at, &flash.undo))
+    }
+
+    /// A size for people: 900 B, 12 KB, 3.4 MB.
+    pub fn octets(&self, octets: u64) -> String {
+        let (value, key) = match octets {
+            0..1_000 => (octets as f64, "size-b"),
+            1_000..1_000_000 => (octets as f64 / 1e3, "size-kb"),
+            1_000_000..1_000_000_000 => (octets as f64 / 1e6, "size-mb"),
+            _ => (octets as f64 / 1e9, "size-gb"),
+        };
+        let digits = if value < 10.0 && octets >= 1_000 { format!("{value:.1}") } else { format!("{value:.0}") };
+        self.say1(key, "n", digits)
+    }
+
+    /// For `datetime` of a `<time>`: a script then shows it in the reader's own zone.
+    pub fn stamp(&self, at: &DateTime<Utc>) -> String {
+        at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+    }
+
+    /// For lists: the time today, the day this year, else the date; in the zone of this machine.
+    pub fn brief(&self, at: &DateTime<Utc>) -> String {
+        let (at, now) = (at.with_timezone(&Local), self.now.with_timezone(&Local));
+        if at.date_naive() == now.date_naive() {
+            return at.format("%H:%M").to_string();
+        }
+        if at.year() == now.year() && at < now {
+            let month = self.say(&format!("month-{}", at.month()));
+            return self.say2("date-day", "day", at.day(), "month", month);
+        }
+        at.format("%Y-%m-%d").to_string()
+    }
+
+    /// Date and time in full.
+    pub fn moment(&self, at: &DateTime<Utc>) -> String {
+        let at = at.with_timezone(&Local);
+        let month = self.say(&format!("month-{}", at.month()));
+        let day = self.say2("date-day", "day", at.day(), "month", month);
+        let date = self.say2("date-full", "day", day, "year", at.year().to_string());
+        self.say2("date-time", "date", date, "time", at.format("%H:%M").to_string())
+    }
+}
+
+/// The first letters of the first and the last word of a name.
+pub(super) fn initials(name: &str) -> String {
+    let mut letters = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
+    let first = letters.next();
+    first.into_iter().chain(letters.last()).flat_map(char::to_uppercase).collect()
+}
+
+/// One of eight colours, made of an address.
+pub(super) fn tone(address: &str) -> u8 {
+    (address.bytes().fold(7u32, |sum, octet| sum.wrapping_mul(31).wrapping_add(u32::from(octet))) % 8) as u8
+}

@@ -1,0 +1,54 @@
+# Pages that say why there is no page: what happened, what it means, what to do.
+
+fault-no-page-title = There is no such page
+fault-no-page = The address may be mistyped, or the page has moved. Start from the beginning instead.
+fault-not-found-title = This is not here
+fault-not-found = It may have been moved or removed, by you in another window or by somebody else.
+fault-method-title = This page can’t be used that way
+fault-method = Go back, reload the page and try again.
+fault-foreign-title = This form came from another site
+fault-foreign = To protect you, nothing was done. Open the page here and fill it in again.
+fault-unreadable-title = This could not be read
+fault-unreadable = What the browser sent makes no sense to us. Nothing was done. Go back and try again.
+fault-too-much-title = This is more than fits
+fault-too-much = A form has at most 2 MB. Nothing was done. Go back, make it shorter and send it again; large files go in as attachments.
+fault-slow-title = This took too long to arrive
+fault-slow = Nothing was done. Check your connection, go back and send it again.
+fault-exists-title = There is one already
+fault-exists = The name is taken. Choose another one.
+fault-denied-title = This is not yours to see or change
+fault-denied = Your account has no right to it. If it should, ask an administrator of your community.
+fault-credentials-title = Name or password is wrong
+fault-credentials = Name, password or code is wrong. Check them and try again.
+fault-slow-down-title = Too many tries
+fault-slow-down = There were too many failed tries from here or for this name. Wait a quarter of an hour, then try again.
+fault-ended-title = You are signed out
+fault-ended = Your session has ended, or was ended from elsewhere. Sign in and try again.
+fault-over-quota-title = The mailbox is full
+fault-over-quota = There is no room left for this. Remove mail you no longer need, empty Trash, or ask for more room.
+fault-large-title = This is too large
+fault-large = This is too large: the limit is { $limit }.
+fault-limit-title = A limit is reached
+fault-limit = A limit is reached.
+fault-invalid-title = This can’t be done
+fault-invalid = This can’t be done.
+fault-in-use-title = This is in use
+fault-in-use = This is in use.
+fault-read-only-title = This can only be read
+fault-read-only = You may read this, but not change it.
+fault-busy-title = Busy for a moment
+fault-busy = A lot is being received at once. Nothing is lost; this page tries again by itself.
+fault-full-title = The disk is full
+fault-full = There is no space left for anything new. An administrator has to make room; what is there is safe.
+fault-unavailable-title = The database does not answer
+fault-unavailable = Nothing is lost. This page comes back by itself as soon as the database does.
+fault-internal-title = Something is wrong on our side
+fault-internal = The cause is in the server’s log. Nothing you did is at fault; try again, and tell an administrator if it stays so.
+
+fault-home = Go to the start
+fault-again = Try again now
+
+old-form-title = Send this once more?
+old-form-words = This form was made before you signed in the last time. What you filled in is still here. Send it if it still holds.
+old-form-send = Send it now
+old-form-leave = Leave it

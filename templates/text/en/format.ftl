@@ -1,0 +1,22 @@
+size-b = { $n } B
+size-kb = { $n } kB
+size-mb = { $n } MB
+size-gb = { $n } GB
+
+# "12 March", in lists
+date-day = { $day } { $month }
+# { $day } is date-day
+date-full = { $day } { $year }
+date-time = { $date }, { $time }
+month-1 = Jan
+month-2 = Feb
+month-3 = Mar
+month-4 = Apr
+month-5 = May
+month-6 = Jun
+month-7 = Jul
+month-8 = Aug
+month-9 = Sep
+month-10 = Oct
+month-11 = Nov
+month-12 = Dec

@@ -1,0 +1,142 @@
+//! A browser without a screen: cookies, forms with their tokens, one request a connection.
+
+use super::house::House;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use mailstead::front::web::{self, Options, Site};
+use mailstead::net::listener::Accepted;
+use mailstead::net::stream::Stream;
+use mailstead::service::Services;
+use regex::Regex;
+use std::collections::BTreeMap;
+use tokio_util::sync::CancellationToken;
+
+/// The URL that the site under test is configured with.
+pub const URL: &str = "https://mail.example.test";
+
+/// A browser and the site it looks at.
+pub struct Browser {
+    site: Site,
+    pub cookies: BTreeMap<String, String>,
+    /// Sent with each request, beside what every browser sends.
+    pub headers: Vec<(&'static str, String)>,
+    pub peer: [u8; 4],
+    /// The last token seen in a page.
+    token: String,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: hyper::HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// What a person would read of it, more or less.
+    pub fn text(&self) -> String {
+        let text = Regex::new(r"(?s)<(script|style).*?</(script|style)>|<[^>]*>").unwrap().replace_all(&self.body, " ");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The value of a field that the page shows again.
+    pub fn value(&self, name: &str) -> Option<String> {
+        let field = Regex::new(&format!(r#"<input[^>]*name="{name}"[^>]*>"#)).unwrap().find(&self.body)?.as_str();
+        let value = Regex::new(r#"value="([^"]*)""#).unwrap();
+        Some(value.captures(field).map_or(String::new(), |found| found[1].to_owned()))
+    }
+}
+
+pub fn site(services: &Services) -> Site {
+    let options = Options { url: URL.into(), hostname: "mail.example.test".into(), proxies: Vec::new() };
+    Site::new(options, services.clone())
+}
+
+impl Browser {
+    pub fn new(house: &House) -> Self {
+        Self::at(site(&house.services))
+    }
+
+    pub fn at(site: Site) -> Self {
+        Self { site, cookies: BTreeMap::new(), headers: Vec::new(), peer: [192, 0, 2, 7], token: String::new() }
+    }
+
+    pub async fn get(&mut self, path: &str) -> Answer {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// Sends a form with the token of the last page.
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = self.token.clone();
+        let body =
+            form_urlencoded::Serializer::new(String::new()).append_pair("csrf", &token).extend_pairs(fields).finish();
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// Goes on as long as it is sent on.
+    pub async fn follow(&mut self, mut answer: Answer) -> Answer {
+        for _ in 0..5 {
+            if answer.status != 303 {
+                return answer;
+            }
+            let to = answer.header("location").to_owned();
+            answer = self.get(to.strip_prefix(URL).unwrap_or(&to)).await;
+        }
+        panic!("sent on and on")
+    }
+
+    pub async fn sign_in(&mut self, name: &str, password: &str) -> Answer {
+        self.get("/sign-in").await;
+        self.post("/sign-in", &[("name", name), ("password", password), ("next", "/")]).await
+    }
+
+    pub async fn send(&mut self, method: Method, path: &str, body: Option<String>) -> Answer {
+        let (ours, theirs) = Stream::memory();
+        let accepted = Accepted {
+            stream: ours,
+            peer: (self.peer, 40_000).into(),
+            local: ([127, 0, 0, 1], 443).into(),
+            shutdown: CancellationToken::new(),
+        };
+        tokio::spawn(web::serve(accepted, self.site.clone()));
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(theirs)).await.unwrap();
+        tokio::spawn(connection);
+        let mut request = Request::builder().method(method).uri(path).header("host", "mail.example.test");
+        if !self.cookies.is_empty() {
+            let all: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header("cookie", all.join("; "));
+        }
+        if body.is_some() {
+            request = request.header("content-type", "application/x-www-form-urlencoded");
+            if !self.headers.iter().any(|(name, _)| *name == "sec-fetch-site" || *name == "origin") {
+                request = request.header("sec-fetch-site", "same-origin");
+            }
+        }
+        for (name, value) in &self.headers {
+            request = request.header(*name, value);
+        }
+        let request = request.body(Full::new(Bytes::from(body.unwrap_or_default()))).unwrap();
+        let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
+        let body = String::from_utf8_lossy(&body.collect().await.unwrap().to_bytes()).into_owned();
+        for cookie in parts.headers.get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap();
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+            match cookie.contains("Max-Age=0") {
+                true => self.cookies.remove(name),
+                false => self.cookies.insert(name.to_owned(), value.to_owned()),
+            };
+        }
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
+        if let Some(token) = answer.value("csrf") {
+            self.token = token;
+        }
+        answer
+    }
+}
