@@ -13,4 +13,5 @@ pub mod structure;
 pub mod subject;
 pub mod submission;
 pub mod text;
+pub mod transfer;
 pub mod words;

@@ -131,6 +131,12 @@ pub const DEFINITIONS: &[Definition] = &[
         default: "14d",
         reason: "How long expunged mail can be restored; it does not count against the quota.",
     },
+    Definition {
+        name: "send.undo",
+        kind: Kind::Duration { least: 0, most: 60 },
+        default: "10s",
+        reason: "How long a message written in the browser waits before it goes, so that sending can be undone; 0 sends at once.",
+    },
 ];
 
 /// Reads and changes settings. Cheap to clone; values are read from memory.

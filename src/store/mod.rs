@@ -12,6 +12,7 @@ pub mod blob;
 pub mod credential;
 pub mod directory;
 pub mod domain;
+pub mod draft;
 pub mod error;
 pub mod hub;
 mod lane;
@@ -19,13 +20,16 @@ pub mod list;
 pub mod mailbox;
 pub mod message;
 pub mod migrate;
+pub mod outbox;
 mod outcome;
 pub mod postgres;
+pub mod preference;
 pub mod proof;
 pub mod queue;
 pub mod setting;
 pub mod subscription;
 pub mod upkeep;
+pub mod upload;
 
 pub use error::StoreError;
 pub use sqlx::postgres::PgConnectOptions;
@@ -228,18 +232,22 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         credential::STATEMENTS,
         directory::STATEMENTS,
         domain::STATEMENTS,
+        draft::STATEMENTS,
         hub::STATEMENTS,
         list::STATEMENTS,
         mailbox::STATEMENTS,
         message::STATEMENTS,
         migrate::STATEMENTS,
+        outbox::STATEMENTS,
         outcome::STATEMENTS,
         postgres::STATEMENTS,
+        preference::STATEMENTS,
         proof::STATEMENTS,
         queue::STATEMENTS,
         setting::STATEMENTS,
         subscription::STATEMENTS,
         upkeep::STATEMENTS,
+        upload::STATEMENTS,
     ]
     .into_iter()
     .flatten()
