@@ -6,6 +6,8 @@ import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { canary } from './lib/canary.mjs';
 import { headerFaults, layoutFaults, pageFaults } from './lib/checks.mjs';
+import { corpus } from './lib/corpus.mjs';
+import { frameFaults } from './lib/frame.mjs';
 import { htmlFaults } from './lib/html.mjs';
 import { fresh, launch } from './lib/launch.mjs';
 import { artefact } from './lib/place.mjs';
@@ -68,6 +70,9 @@ const FAULTS = {
   'frame without title': [page('<iframe class="msg" sandbox="" src="/good"></iframe>'), ['frame without title']],
 };
 
+const SANDBOX = 'allow-same-origin allow-popups allow-popups-to-escape-sandbox';
+const letter = (path) => corpus.find(({ name }) => path.endsWith(name))?.body ?? '';
+
 let server;
 let own;
 let browser;
@@ -80,6 +85,9 @@ before(async () => {
     const give = (type, text) => response.writeHead(200, { ...HEADERS, 'content-type': type }).end(text);
     if (path === '/a.css') give('text/css', CSS);
     else if (path in SCRIPTS) give('text/javascript', SCRIPTS[path]);
+    else if (path.startsWith('/bare/')) response.writeHead(200, { 'content-type': FRAME['content-type'] }).end(letter(path));
+    else if (path.startsWith('/in/')) response.writeHead(200, FRAME).end(letter(path));
+    else if (path.startsWith('/held/')) give('text/html', page(`<iframe class="msg" title="Message" sandbox="${SANDBOX}" src="/in/${path.slice(6)}"></iframe>`));
     else if (path === '/plain') response.writeHead(200, { 'content-type': 'text/html' }).end('<p>A message</p>');
     else {
       const text = answers[path] ?? FAULTS[decodeURIComponent(path.slice(1))]?.[0];
@@ -179,4 +187,46 @@ test('one-time codes are those of RFC 6238', () => {
   const secret = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
   assert.equal(code(secret, 1), '287082');
   assert.equal(code(secret, Math.floor(20000000000 / 30)), '353130');
+});
+
+// What holds a message is tried with the messages themselves: bare, they do harm, so that the corpus and the collectors are
+// alive; in the frame, unwashed, they do none.
+const LETTERS = corpus.filter(({ head }) => /^Content-Type: text\/html; charset=utf-8\r?$/m.test(head) && /8bit/.test(head));
+const FRAME = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy':
+    'sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox; default-src \'none\'; ' +
+    "style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'",
+};
+
+/** Which of the letters made a noise, until there are enough. */
+async function noises(path, enough = Infinity) {
+  const loud = [];
+  const { context, watch } = await fresh(browser, {}, [own]);
+  const tab = await context.newPage();
+  for (const { name } of LETTERS) {
+    if (loud.length >= enough) break;
+    await tab.goto(`${own}${path}/${name}`, { waitUntil: 'load', timeout: 3000 }).catch(() => {});
+    const seen = (await watch.take()).filter((fault) => /^(dialog|page error)/.test(fault));
+    // Chromium connects to the host of a frame that it then refuses: the washing has to take frames out.
+    const { hits } = trap.take();
+    const title = await tab.title().catch(() => 'gone');
+    if (seen.length || hits.length || title === 'canary') loud.push(`${name}: ${[...seen, ...hits, title].join(', ')}`);
+  }
+  await context.close();
+  return loud;
+}
+
+test('hostile messages do harm where nothing holds them', async () => assert.equal((await noises('/bare', 20)).length, 20));
+
+test('hostile messages do none in the frame', async () => none(await noises('/held')));
+
+test('what a frame must not hold is found', () => {
+  const good = '<!doctype html><title>x</title><p style="color:red"><img src="data:image/png;base64,AA==" alt=""><a href="https://a.test/">x</a></p>';
+  none(frameFaults(FRAME, good));
+  for (const bad of ['<script></script>', '<p onclick=x>', '<a href="java\tscript:x()">', '<svg>', '<meta http-equiv=refresh>', '<base href=x>', '<form>']) {
+    assert.equal(frameFaults(FRAME, good + bad).length, 1, bad);
+  }
+  const loose = { 'content-security-policy': FRAME['content-security-policy'].replace('img-src data:', 'img-src *') };
+  assert.equal(frameFaults(loose, good).length, 1);
 });

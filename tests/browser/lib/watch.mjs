@@ -11,8 +11,10 @@ export function none(faults, where = 'faults') {
 export class Watch {
   #faults = [];
   #answered = [];
-  /** Every address that was asked for, ours too. */
+  /** Every request, ours too. */
   requests = [];
+  /** Which requests to other hosts are no fault. */
+  allowed = () => false;
 
   /** Watches a context; `own` are the origins that pages may ask. */
   static async over(context, own) {
@@ -66,9 +68,9 @@ export class Watch {
 
   #request(request, origins) {
     const url = request.url();
-    this.requests.push(url);
+    this.requests.push(request);
     const { protocol, origin } = new URL(url);
-    if (['http:', 'https:', 'ws:', 'wss:'].includes(protocol) && !origins.has(origin)) {
+    if (['http:', 'https:', 'ws:', 'wss:'].includes(protocol) && !origins.has(origin) && !this.allowed(request)) {
       this.#add('foreign request', url);
     }
   }
