@@ -2,11 +2,18 @@
 // the matrix, and so does an entry without a route.
 //
 // An address for `{…}` is taken from the links of the pages before it. `to`: it leads on, by role or for all.
-// `file`: no page, but something to download or to read by a program, of this media type.
+// `file`: no page, but something to download or to read by a program, of this media type. `sample`: its links lead nowhere.
 
 export const PAGES = {
   '/sign-in': { to: { member: '/', admin: '/', owner: '/' } },
   '/': { to: { out: '/sign-in', member: '/mail', admin: '/mail', owner: '/mail' } },
+  '/_gallery': { sample: true },
+  '/_gallery/public': { sample: true },
+  '/_gallery/settings': { sample: true },
+  '/_gallery/admin': { sample: true },
+  '/_gallery/mail': { sample: true },
+  '/_gallery/mail/2': { sample: true },
+  '/_gallery/compose': { sample: true },
   '/source': {},
   '/source/mailstead.tar.gz': { file: /^application\/gzip/ },
   '/source/licence.txt': { file: /^text\/plain/ },

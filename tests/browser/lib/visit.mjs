@@ -58,8 +58,9 @@ export class Visit {
     return found;
   }
 
-  /** Remembers where the present page leads to. */
-  async harvest() {
+  /** Remembers where the page of a route leads to. */
+  async harvest({ path }) {
+    if (PAGES[path].sample) return;
     for (const link of await this.page.$$eval('a[href^="/"]', (all) => all.map((one) => one.getAttribute('href')))) {
       this.links.add(link.split('#')[0]);
     }

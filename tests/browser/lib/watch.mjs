@@ -3,9 +3,10 @@
 // The browser says this of every answer of 4xx and 5xx; those are judged where the status is known.
 const BY_STATUS = /^Failed to load resource: the server responded with a status of/;
 
-/** Fails with the faults as its words, if there are any. */
+/** Fails with the faults as its words, if there are any; one fault in every row of a list is told often enough. */
 export function none(faults, where = 'faults') {
-  if (faults.length) throw new Error([where, ...faults].join('\n'));
+  const rest = faults.length > 25 ? [`… and ${faults.length - 25} more`] : [];
+  if (faults.length) throw new Error([where, ...faults.slice(0, 25), ...rest].join('\n'));
 }
 
 export class Watch {
