@@ -34,8 +34,11 @@ export class Visit {
     if (ROLES[this.role]) await signIn(this.page, member(ROLES[this.role]));
   }
 
-  /** The routes in the order of the table. */
-  routes = () => Object.keys(PAGES).flatMap((path) => ROUTES.filter((route) => route.path === path));
+  /** The routes in the order of the table. Samples are the same for all; who is signed in sees all of them. */
+  routes = () =>
+    Object.keys(PAGES)
+      .filter((path) => !PAGES[path].sample || this.role === 'owner')
+      .flatMap((path) => ROUTES.filter((route) => route.path === path));
 
   /** What becomes of the role at a route: `turned away`, `led on`, `file` or `page`. */
   fate({ path, access }) {
