@@ -31,7 +31,7 @@ for (const role of Object.keys(ROLES)) {
     const visit = Object.assign(new Visit(role, page), { watch, titles: new Map() });
     await visit.begin();
     await watch.clean('sign-in');
-    const looks = { 'turned away': turnedAway, 'led on': leadsOn, file: download, page: inEveryLight };
+    const looks = { 'turned away': turnedAway, apart: () => {}, 'led on': leadsOn, file: download, page: inEveryLight };
     for (const route of visit.routes()) await t.test(route.path, () => looks[visit.fate(route)](visit, route));
     await t.test('every link leads somewhere', () => none(visit.lost()));
     await t.test('a page that is not there says so', async () => {

@@ -10,6 +10,7 @@ import { frameFaults } from './lib/frame.mjs';
 import { htmlFaults } from './lib/html.mjs';
 import { fresh, launch } from './lib/launch.mjs';
 import { plainTexts } from './lib/pseudo.mjs';
+import { routeOf } from './lib/routes.mjs';
 import { code } from './lib/totp.mjs';
 import { none } from './lib/watch.mjs';
 
@@ -172,6 +173,13 @@ test('the canary hears HTTP and HTTPS', async () => {
   }
   assert.match((await watch.take()).join(), /foreign request: https:\/\/canary/);
   await assert.rejects(tab.goto('https://example.com/'), /ERR_NAME_NOT_RESOLVED/);
+});
+
+test('a link finds its route as the router does', () => {
+  const routes = ['/mail', '/mail/{box}', '/mail/search', '/mail/{box}/{uid}', '/static/{hash}/{*name}', '/a.txt'];
+  const found = { '/mail': '/mail', '/mail/7?before=x': '/mail/{box}', '/mail/search?q=1': '/mail/search', '/mail/7/8': '/mail/{box}/{uid}' };
+  for (const [link, route] of Object.entries({ ...found, '/static/x/y/z.css': '/static/{hash}/{*name}' })) assert.equal(routeOf(link, routes), route);
+  for (const link of ['/mails', '/mail/7/8/9', '/axtxt', '/']) assert.equal(routeOf(link, routes), undefined);
 });
 
 test('one-time codes are those of RFC 6238', () => {

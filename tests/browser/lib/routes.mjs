@@ -2,6 +2,7 @@
 // the matrix, and so does an entry without a route.
 //
 // An address for `{…}` is taken from the links of the pages before it. `to`: it leads on, by role or for all.
+// `apart`: it has a test of its own, for this reason; here it is only seen to turn away who may not have it.
 // `file`: no page, but something to download or to read by a program, of this media type. `sample`: its links lead nowhere.
 
 export const PAGES = {
@@ -20,8 +21,16 @@ export const PAGES = {
   '/source/libraries.txt': { file: /^text\/plain/ },
 };
 
+const variables = (route) => route.split('{').length - 1;
+
 /** Whether a path is an address of a route, as axum writes routes: `{name}` is one part, `{*name}` the rest. */
-export function matches(route, path) {
+function matches(route, path) {
   const pattern = route.replace(/[.]/g, '\\.').replace(/\{\*[^}]+\}/g, '.+').replace(/\{[^}]+\}/g, '[^/]+');
   return new RegExp(`^${pattern}$`).test(path);
+}
+
+/** The route that answers a link, of those given: a fixed part goes before a variable one, as in the router. */
+export function routeOf(link, routes) {
+  const found = routes.filter((route) => matches(route, link.split('?')[0]));
+  return found.sort((a, b) => variables(a) - variables(b))[0];
 }
