@@ -31,6 +31,7 @@ CREATE TABLE draft (
     mailbox       bigint,
     uid           bigint,
     filed         bigint NOT NULL DEFAULT 0,
+    held          boolean NOT NULL DEFAULT false,
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
     discarded_at  timestamptz
@@ -50,6 +51,7 @@ COMMENT ON COLUMN draft.refs IS 'message ids for References';
 COMMENT ON COLUMN draft.mailbox IS 'where its copy for other clients was put';
 COMMENT ON COLUMN draft.uid IS 'UID of that copy; it may have been removed since';
 COMMENT ON COLUMN draft.filed IS 'revision of that copy; 0: there was none';
+COMMENT ON COLUMN draft.held IS 'being sent: nobody writes it meanwhile';
 COMMENT ON COLUMN draft.updated_at IS 'last save';
 COMMENT ON COLUMN draft.discarded_at IS 'thrown away; can be had back for a day';
 CREATE INDEX draft_account ON draft (account, updated_at);

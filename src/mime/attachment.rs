@@ -18,7 +18,7 @@ pub struct Attachment {
     pub claimed: String,
     /// What its bytes are, where they tell.
     pub sniffed: Option<&'static str>,
-    /// Octets once decoded; for base64 an estimate off by two at most.
+    /// Octets once decoded.
     pub size: usize,
     /// Content-ID without its angle brackets.
     pub id: Option<String>,
@@ -82,7 +82,7 @@ pub(super) fn id_text(raw: &[u8]) -> String {
 
 fn size(encoding: &str, body: &[u8]) -> usize {
     match encoding {
-        "base64" => body.iter().filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).count() / 4 * 3,
+        "base64" => body.iter().filter(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/')).count() * 3 / 4,
         "quoted-printable" => text::decode_transfer(encoding, body).len(),
         _ => body.len(),
     }
@@ -115,19 +115,97 @@ pub fn sniff(bytes: &[u8]) -> Option<&'static str> {
 }
 
 const PROGRAMS: &[&str] = &[
-    "apk", "app", "appimage", "appx", "appxbundle", "bin", "cab", "com", "cpl", "crx", "deb", "dll", "dmg", "drv",
-    "elf", "exe", "gadget", "img", "ipa", "iso", "jar", "jnlp", "msi", "msix", "msixbundle", "msp", "mst", "ocx", "pif",
-    "pkg", "rpm", "run", "scr", "sys", "vhd", "vhdx", "xpi",
+    "apk",
+    "app",
+    "appimage",
+    "appx",
+    "appxbundle",
+    "bin",
+    "cab",
+    "com",
+    "cpl",
+    "crx",
+    "deb",
+    "dll",
+    "dmg",
+    "drv",
+    "elf",
+    "exe",
+    "gadget",
+    "img",
+    "ipa",
+    "iso",
+    "jar",
+    "jnlp",
+    "msi",
+    "msix",
+    "msixbundle",
+    "msp",
+    "mst",
+    "ocx",
+    "pif",
+    "pkg",
+    "rpm",
+    "run",
+    "scr",
+    "sys",
+    "vhd",
+    "vhdx",
+    "xpi",
 ];
 const SCRIPTS: &[&str] = &[
-    "application", "applescript", "bash", "bat", "chm", "cmd", "command", "csh", "desktop", "hta", "inf", "js", "jse",
-    "ksh", "library-ms", "lnk", "mjs", "msc", "one", "php", "pl", "ps1", "ps1xml", "psd1", "psm1", "py", "pyw", "rb",
-    "reg", "scf", "scpt", "sct", "search-ms", "settingcontent-ms", "sh", "theme", "url", "vb", "vbe", "vbs", "webloc",
-    "workflow", "ws", "wsc", "wsf", "wsh", "xll", "zsh",
+    "application",
+    "applescript",
+    "bash",
+    "bat",
+    "chm",
+    "cmd",
+    "command",
+    "csh",
+    "desktop",
+    "hta",
+    "inf",
+    "js",
+    "jse",
+    "ksh",
+    "library-ms",
+    "lnk",
+    "mjs",
+    "msc",
+    "one",
+    "php",
+    "pl",
+    "ps1",
+    "ps1xml",
+    "psd1",
+    "psm1",
+    "py",
+    "pyw",
+    "rb",
+    "reg",
+    "scf",
+    "scpt",
+    "sct",
+    "search-ms",
+    "settingcontent-ms",
+    "sh",
+    "theme",
+    "url",
+    "vb",
+    "vbe",
+    "vbs",
+    "webloc",
+    "workflow",
+    "ws",
+    "wsc",
+    "wsf",
+    "wsh",
+    "xll",
+    "zsh",
 ];
 const MACROS: &[&str] = &[
-    "accdb", "accde", "docm", "dotm", "iqy", "mdb", "mde", "odb", "potm", "ppam", "ppsm", "pptm", "sldm", "slk", "xlam",
-    "xlm", "xlsb", "xlsm", "xltm",
+    "accdb", "accde", "docm", "dotm", "iqy", "mdb", "mde", "odb", "potm", "ppam", "ppsm", "pptm", "sldm", "slk",
+    "xlam", "xlm", "xlsb", "xlsm", "xltm",
 ];
 const PAGES: &[&str] = &["htm", "html", "mht", "mhtml", "shtml", "svg", "svgz", "swf", "xht", "xhtml", "xml", "xsl"];
 /// What a dangerous name pretends to be.
@@ -154,16 +232,22 @@ fn risk(name: &str, claimed: &str, sniffed: Option<&'static str>) -> Option<Risk
         return Some(Risk::TwoExtensions);
     }
     let by_bytes = sniffed.and_then(by_media);
-    by_name.or(by_bytes.map(|_| Risk::Disguised).filter(|_| by_media(claimed) != by_bytes)).or_else(|| by_media(claimed))
+    by_name
+        .or(by_bytes.map(|_| Risk::Disguised).filter(|_| by_media(claimed) != by_bytes))
+        .or_else(|| by_media(claimed))
 }
 
 fn by_media(media: &str) -> Option<Risk> {
     match media {
         "text/html" | "application/xhtml+xml" | "image/svg+xml" | "text/xml" | "application/xml" => Some(Risk::Page),
-        "text/javascript" | "application/javascript" | "application/x-javascript" | "application/x-sh"
-        | "application/hta" | "application/x-msdos-program" | "text/x-shellscript" | "text/vbscript" => {
-            Some(Risk::Script)
-        }
+        "text/javascript"
+        | "application/javascript"
+        | "application/x-javascript"
+        | "application/x-sh"
+        | "application/hta"
+        | "application/x-msdos-program"
+        | "text/x-shellscript"
+        | "text/vbscript" => Some(Risk::Script),
         "application/x-msdownload"
         | "application/vnd.microsoft.portable-executable"
         | "application/x-executable"

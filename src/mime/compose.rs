@@ -109,7 +109,8 @@ fn body(letter: &Letter) -> MimePart<'_> {
 fn boundary(letter: &Letter) -> String {
     let stands_in = |boundary: &str| {
         let finder = memchr::memmem::Finder::new(boundary);
-        finder.find(letter.text.as_bytes()).is_some() || letter.enclosures.iter().any(|e| finder.find(&e.bytes).is_some())
+        finder.find(letter.text.as_bytes()).is_some()
+            || letter.enclosures.iter().any(|e| finder.find(&e.bytes).is_some())
     };
     let mut hasher = DefaultHasher::new();
     letter.message_id.hash(&mut hasher);
@@ -164,7 +165,8 @@ fn is_message(bytes: &[u8]) -> bool {
 fn media(media: &str) -> &str {
     let token = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
     let fits = media.len() <= 127 && media.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype));
-    let composite = ["multipart/", "message/"].iter().any(|p| media.get(..p.len()).is_some_and(|m| m.eq_ignore_ascii_case(p)));
+    let composite =
+        ["multipart/", "message/"].iter().any(|p| media.get(..p.len()).is_some_and(|m| m.eq_ignore_ascii_case(p)));
     if fits && !composite { media } else { "application/octet-stream" }
 }
 
@@ -275,7 +277,8 @@ mod tests {
         };
         let raw = build(&letter, Copy::Draft);
         let names: Vec<_> = fields(&raw).map(|f| String::from_utf8_lossy(f.name).to_lowercase()).collect();
-        let known = ["from", "to", "bcc", "subject", "date", "message-id", "references", "mime-version", "content-type"];
+        let known =
+            ["from", "to", "bcc", "subject", "date", "message-id", "references", "mime-version", "content-type"];
         assert_eq!(names, known);
         assert!(!String::from_utf8_lossy(&raw).contains("\r\nX-Evil"));
         assert_eq!(parse_draft(&raw).bcc, letter.bcc);
@@ -284,7 +287,8 @@ mod tests {
     #[test]
     fn a_forwarded_message_is_not_encoded() {
         let inner = "Subject: in\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGr\u{fc}\u{df}e\r\n";
-        let file = |bytes: &[u8]| Enclosure { name: "in.eml".into(), media: "message/rfc822".into(), bytes: bytes.into() };
+        let file =
+            |bytes: &[u8]| Enclosure { name: "in.eml".into(), media: "message/rfc822".into(), bytes: bytes.into() };
         let whole = Letter { enclosures: vec![file(inner.as_bytes())], ..letter() };
         let raw = text(&whole, Copy::Draft);
         assert!(raw.contains("Content-Transfer-Encoding: 8bit") && raw.contains(inner));
@@ -313,15 +317,19 @@ mod tests {
     }
 
     fn people() -> impl Strategy<Value = Vec<Person>> {
-        let one = ("[a-zA-Zäß\"\\\\(),.@<>:;=?_ -]{0,30}", "[a-z0-9+._-]{1,10}", "[a-z]{1,10}").prop_map(|(name, local, host)| {
-            Person { name: name.split_whitespace().collect::<Vec<_>>().join(" "), address: format!("{local}@{host}.test") }
-        });
+        let one = ("[a-zA-Zäß\"\\\\(),.@<>:;=?_ -]{0,30}", "[a-z0-9+._-]{1,10}", "[a-z]{1,10}").prop_map(
+            |(name, local, host)| Person {
+                name: name.split_whitespace().collect::<Vec<_>>().join(" "),
+                address: format!("{local}@{host}.test"),
+            },
+        );
         prop::collection::vec(one.prop_filter("an address", |p| p.parsed().is_some()), 0..4)
     }
 
     fn files() -> impl Strategy<Value = Vec<Enclosure>> {
         let media = prop_oneof![Just("text/plain"), Just("text/csv"), Just("image/png"), Just("application/pdf")];
-        let bytes = prop_oneof![prop::collection::vec(any::<u8>(), 0..300), "[ -~\r\n\t]{0,300}".prop_map(String::into_bytes)];
+        let bytes =
+            prop_oneof![prop::collection::vec(any::<u8>(), 0..300), "[ -~\r\n\t]{0,300}".prop_map(String::into_bytes)];
         let one = ("[a-zA-Zäß日 ._\"'%;=-]{0,40}", media, bytes).prop_map(|(name, media, bytes)| Enclosure {
             name: shown::file_name(&name),
             media: media.to_owned(),

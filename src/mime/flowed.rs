@@ -79,7 +79,8 @@ pub fn join(lines: &[Line]) -> String {
     out
 }
 
-/// The form in which text survives being written and read: quote marks alike, no blanks at line ends, no controls.
+/// The form in which text survives being written and read: quote marks alike, no controls, no blanks at line ends
+/// and no empty lines at the end.
 pub fn tidy(text: &str) -> String {
     join(&tidy_lines(text))
 }
@@ -91,6 +92,9 @@ fn tidy_lines(text: &str) -> Vec<Line> {
         if line.text != SIGNATURE {
             line.text.truncate(line.text.trim_end().len());
         }
+    }
+    while out.len() > 1 && out.last() == Some(&Line::default()) {
+        out.pop();
     }
     out
 }

@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(head.list_id.as_deref(), Some("tea.x.test"));
         assert_eq!(head.list_post.unwrap().address, "tea@x.test");
         let all = fields(raw.as_bytes());
-        assert_eq!((all.len(), all[2].1.as_str()), (10, "B <b@x.test>"));
+        assert_eq!((all.len(), all[2].1.as_str()), (9, "B <b@x.test>"));
     }
 
     proptest! {

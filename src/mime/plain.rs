@@ -156,10 +156,7 @@ mod tests {
     #[test]
     fn text_is_escaped_and_quotes_nest() {
         assert_eq!(html("a <b> & \"c\""), "a &lt;b&gt; &amp; &quot;c&quot;");
-        assert_eq!(
-            html("a\n> b\n> > c\nd"),
-            "a<blockquote>b<blockquote>c</blockquote></blockquote>d"
-        );
+        assert_eq!(html("a\n> b\n> > c\nd"), "a<blockquote>b<blockquote>c</blockquote></blockquote>d");
         assert_eq!(html("a\n\nb"), "a\n\nb");
         assert_eq!(html("a\n-- \nAnn"), "a\n<span class=\"signature\">-- \nAnn</span>");
         assert_eq!(html("x\u{202E}y\u{7}"), "x\u{FFFD}y\u{FFFD}");

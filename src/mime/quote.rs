@@ -70,7 +70,10 @@ fn recipients(head: &Head, whom: Whom, is_own: &dyn Fn(&Address) -> bool) -> (Ve
     let mut seen = HashSet::new();
     let mut pick = |list: &[Person]| -> Vec<Person> {
         let others = list.iter().filter(|person| !own(person));
-        others.filter(|person| person.parsed().is_some_and(|a| seen.insert((a.key(), a.domain().clone())))).cloned().collect()
+        others
+            .filter(|person| person.parsed().is_some_and(|a| seen.insert((a.key(), a.domain().clone()))))
+            .cloned()
+            .collect()
     };
     if let (Whom::List, Some(list)) = (whom, &head.list_post) {
         return (pick(std::slice::from_ref(list)), Vec::new());

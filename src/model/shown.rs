@@ -58,15 +58,14 @@ pub fn line(text: &str, most: usize) -> String {
 ///
 /// The extension survives the bound: it is what tells a person what a file is.
 pub fn file_name(text: &str) -> String {
-    let name: String = line(text, 4 * NAME)
+    let name: String = line(text, 2000)
         .chars()
         .map(|c| if matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | MARK) { '_' } else { c })
         .collect();
     let name = name.trim_matches(|c: char| c == '.' || c == ' ');
     let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
-    let numbered = |word: &str| {
-        stem.strip_prefix(word).is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()))
-    };
+    let numbered =
+        |word: &str| stem.strip_prefix(word).is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()));
     let reserved = matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt");
     let name = if reserved { format!("_{name}") } else { name.to_owned() };
     let count = name.chars().count();

@@ -157,8 +157,7 @@ impl Store {
     pub async fn lines_of(&self, counted: &[MailboxId], wanted: &[(MailboxId, Uid)]) -> Result<Vec<LineRow>> {
         let (mailboxes, uids): (Vec<MailboxId>, Vec<i64>) =
             wanted.iter().map(|(mailbox, uid)| (*mailbox, i64::from(*uid))).unzip();
-        let rows =
-            sqlx::query(LINES_OF).bind(counted).bind(mailboxes).bind(uids).fetch_all(self.read()).await?;
+        let rows = sqlx::query(LINES_OF).bind(counted).bind(mailboxes).bind(uids).fetch_all(self.read()).await?;
         rows.iter().map(line).collect()
     }
 
@@ -189,24 +188,18 @@ impl Store {
 
     /// How many messages have this UID or a higher one: 1,000 stands for more.
     pub async fn message_news(&self, mailbox: MailboxId, from: Uid) -> Result<u32> {
-        let (count,): (i64,) =
-            sqlx::query_as(NEWS).bind(mailbox).bind(i64::from(from)).fetch_one(self.read()).await?;
+        let (count,): (i64,) = sqlx::query_as(NEWS).bind(mailbox).bind(i64::from(from)).fetch_one(self.read()).await?;
         Ok(count as u32)
     }
 
     /// How many unseen messages with `\Deleted` each of the mailboxes has; none: it is missing.
     pub async fn hidden_unseen(&self, mailboxes: &[MailboxId]) -> Result<Vec<(MailboxId, u64)>> {
-        let rows: Vec<(MailboxId, i64)> =
-            sqlx::query_as(HIDDEN_UNSEEN).bind(mailboxes).fetch_all(self.read()).await?;
+        let rows: Vec<(MailboxId, i64)> = sqlx::query_as(HIDDEN_UNSEEN).bind(mailboxes).fetch_all(self.read()).await?;
         Ok(rows.into_iter().map(|(id, count)| (id, count as u64)).collect())
     }
 
     /// One message's modseq, flags and keyword ids.
-    pub async fn message_flags(
-        &self,
-        mailbox: MailboxId,
-        uid: Uid,
-    ) -> Result<Option<(ModSeq, SystemFlags, Vec<i16>)>> {
+    pub async fn message_flags(&self, mailbox: MailboxId, uid: Uid) -> Result<Option<(ModSeq, SystemFlags, Vec<i16>)>> {
         let row: Option<(i64, i16, Option<Vec<i16>>)> =
             sqlx::query_as(FLAGS_OF).bind(mailbox).bind(i64::from(uid)).fetch_optional(self.read()).await?;
         Ok(row.map(|(modseq, flags, keywords)| {

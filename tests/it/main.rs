@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that they link once.
 
+mod accounts;
 mod browser;
 mod cli;
 mod combiner;
@@ -14,7 +15,9 @@ mod mailbox;
 mod outside;
 mod packaging;
 mod peers;
+mod people;
 mod postgres;
+mod reading;
 mod relay;
 mod reports;
 mod roundtrip;
@@ -26,3 +29,4 @@ mod store;
 mod stress;
 mod upkeep;
 mod web;
+mod writing;

@@ -104,7 +104,10 @@ fn attribute_faults(out: &mut Vec<String>, element: &str, attributes: &str, allo
             out.push(format!("{name}={value} of {element}"));
         }
     }
-    if element == "a" && !(attributes.contains(" rel=\"noopener") && attributes.contains(" target=\"_blank\"")) && !attributes.is_empty() {
+    if element == "a"
+        && !(attributes.contains(" rel=\"noopener") && attributes.contains(" target=\"_blank\""))
+        && !attributes.is_empty()
+    {
         out.push(format!("a link without rel and target: {attributes}"));
     }
 }
@@ -124,7 +127,8 @@ fn is_link(value: &str, allowed: Allowed) -> bool {
 
 fn is_image(value: &str, allowed: Allowed) -> bool {
     let inline = ["png", "jpeg", "gif", "webp"].iter().any(|kind| {
-        value.strip_prefix(&format!("data:image/{kind};base64,"))
+        value
+            .strip_prefix(&format!("data:image/{kind};base64,"))
             .is_some_and(|data| data.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)))
     });
     inline || (allowed.remote && (value.starts_with("http://") || value.starts_with("https://")))
@@ -132,12 +136,30 @@ fn is_image(value: &str, allowed: Allowed) -> bool {
 
 fn is_style(value: &str) -> bool {
     let low = value.to_lowercase();
-    let functions = low.match_indices('(').all(|(at, _)| ["rgb", "rgba", "hsl", "hsla"].iter().any(|f| low[..at].ends_with(f)));
-    let words = ["url", "var", "expression", "import", "position", "fixed;", "behavior", "binding", "script", "float", "z-index"];
+    let functions =
+        low.match_indices('(').all(|(at, _)| ["rgb", "rgba", "hsl", "hsla"].iter().any(|f| low[..at].ends_with(f)));
+    let words = [
+        "url",
+        "var",
+        "expression",
+        "import",
+        "position",
+        "fixed;",
+        "behavior",
+        "binding",
+        "script",
+        "float",
+        "z-index",
+    ];
     let names = low.split(';').map(|d| d.split(':').next().unwrap_or_default().trim());
-    let named = names.filter(|n| !n.is_empty()).all(|n| !words.contains(&n) && n.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
+    let named = names
+        .filter(|n| !n.is_empty())
+        .all(|n| !words.contains(&n) && n.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'));
     let face = |d: &str| d.trim_start().starts_with("font-family:");
-    let worded = low.split(';').filter(|d| !face(d)).all(|d| !words.iter().any(|w| d.contains(w)) || d.starts_with("list-style-position"));
+    let worded = low
+        .split(';')
+        .filter(|d| !face(d))
+        .all(|d| !words.iter().any(|w| d.contains(w)) || d.starts_with("list-style-position"));
     functions && named && worded && !low.contains(['\\', '@', '{', '}', '<', '>', '&', '"', '/', '*'])
 }
 

@@ -152,8 +152,7 @@ pub(super) const ATTRIBUTES: &[(&str, Option<&str>, Rule)] = &[
 ];
 
 /// Elements whose content is no part of the text: it goes with them. Browsers read them without looking for tags.
-pub(super) const SILENT: &[&str] =
-    &["iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"];
+pub(super) const SILENT: &[&str] = &["iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"];
 
 /// An element's name as it stands in the table, and its kind.
 pub(super) fn element(name: &str) -> Option<(&'static str, Kind)> {

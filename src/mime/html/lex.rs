@@ -58,7 +58,8 @@ impl<'a> Lexer<'a> {
     fn tag(&mut self, from: usize, is_end: bool) -> Option<Token<'a>> {
         let bytes = self.bytes();
         let end = from + bytes[from..].iter().take_while(|b| !is_blank(**b) && !matches!(b, b'/' | b'>')).count();
-        let name = self.html[from..end.min(from + 32)].to_ascii_lowercase();
+        // Longer than any name that is known.
+        let name = self.html[from..self.html.floor_char_boundary(end.min(from + 32))].to_ascii_lowercase();
         self.at = end;
         let mut attributes: Vec<(&'static str, &'a str)> = Vec::new();
         while let Some((attribute, value)) = self.attribute()? {

@@ -172,7 +172,10 @@ mod tests {
             assert_eq!(Target::parse(raw).map(|t| t.href(None)).as_deref(), href, "{raw}");
         }
         let mail = Target::parse("mailto:a@b.test?body=x%0Ay").unwrap();
-        assert_eq!(mail.href(Some("/mail/compose?mailto=")), "/mail/compose?mailto=mailto%3Aa%40b.test%3Fbody%3Dx%250Ay");
+        assert_eq!(
+            mail.href(Some("/mail/compose?mailto=")),
+            "/mail/compose?mailto=mailto%3Aa%40b.test%3Fbody%3Dx%250Ay"
+        );
     }
 
     #[test]

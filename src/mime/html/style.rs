@@ -62,18 +62,13 @@ const PROPERTIES: &[(&str, Shape)] = &[
     ("caption-side", words(&["top", "bottom"])),
     ("color", COLOUR),
     ("direction", words(&["ltr", "rtl"])),
-    (
-        "display",
-        words(&["block", "inline", "inline-block", "list-item", "none", "table", "table-cell", "table-row"]),
-    ),
+    ("display", words(&["block", "inline", "inline-block", "list-item", "none", "table", "table-cell", "table-row"])),
     (
         "font-size",
         Shape {
             pixels: 96.0,
             percent: 400.0,
-            words: &[
-                "xx-small", "x-small", "small", "medium", "large", "x-large", "xx-large", "smaller", "larger",
-            ],
+            words: &["xx-small", "x-small", "small", "medium", "large", "x-large", "xx-large", "smaller", "larger"],
             ..NOTHING
         },
     ),
@@ -81,9 +76,7 @@ const PROPERTIES: &[(&str, Shape)] = &[
     ("font-variant", words(&["normal", "small-caps"])),
     (
         "font-weight",
-        words(&[
-            "normal", "bold", "bolder", "lighter", "100", "200", "300", "400", "500", "600", "700", "800", "900",
-        ]),
+        words(&["normal", "bold", "bolder", "lighter", "100", "200", "300", "400", "500", "600", "700", "800", "900"]),
     ),
     ("height", SIZE),
     ("letter-spacing", Shape { pixels: 20.0, words: &["normal"], ..NOTHING }),
@@ -92,8 +85,17 @@ const PROPERTIES: &[(&str, Shape)] = &[
     (
         "list-style-type",
         words(&[
-            "none", "disc", "circle", "square", "decimal", "lower-alpha", "lower-latin", "lower-roman", "upper-alpha",
-            "upper-latin", "upper-roman",
+            "none",
+            "disc",
+            "circle",
+            "square",
+            "decimal",
+            "lower-alpha",
+            "lower-latin",
+            "lower-roman",
+            "upper-alpha",
+            "upper-latin",
+            "upper-roman",
         ]),
     ),
     ("margin", MARGIN),
@@ -116,10 +118,7 @@ const PROPERTIES: &[(&str, Shape)] = &[
     ("text-decoration", Shape { colour: true, words: &["none", "underline", "overline", "line-through"], ..NOTHING }),
     ("text-indent", SPACE),
     ("text-transform", words(&["none", "capitalize", "uppercase", "lowercase"])),
-    (
-        "vertical-align",
-        words(&["baseline", "top", "middle", "bottom", "sub", "super", "text-top", "text-bottom"]),
-    ),
+    ("vertical-align", words(&["baseline", "top", "middle", "bottom", "sub", "super", "text-top", "text-bottom"])),
     ("white-space", words(&["normal", "nowrap", "pre", "pre-line", "pre-wrap"])),
     ("width", SIZE),
     ("word-break", words(&["normal", "break-all", "break-word", "keep-all"])),

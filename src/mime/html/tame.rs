@@ -14,6 +14,8 @@ const FORMATS: usize = 16;
 const COST: usize = 200_000;
 /// Most octets of the outcome.
 const SIZE: usize = 2 << 20;
+/// Ampersands, and characters of Latin-1's signs, of one text or long value: what follows is searched again for each.
+const STOPS: usize = 200;
 /// An inline image of the source: its bytes do not go through the parser.
 const LIFTED: usize = 8 << 10;
 
@@ -51,6 +53,8 @@ struct Writer {
     open: Vec<(&'static str, Kind)>,
     formats: usize,
     cost: usize,
+    /// Since the text was last divided.
+    stops: usize,
     /// Inside `template`, whose content is not shown: how many of them.
     template: usize,
 }
@@ -66,9 +70,23 @@ impl Writer {
                 let room = SIZE.saturating_sub(self.out.html.len());
                 let end = text.floor_char_boundary(room);
                 self.out.cut |= end < text.len();
-                self.out.html.push_str(&text[..end]);
+                self.stopping(&text[..end]);
             }
         }
+    }
+
+    /// Text in pieces of few stops, with a place to break the line between them: an element ends a text.
+    fn stopping(&mut self, text: &str) {
+        let mut from = 0;
+        for at in text.bytes().enumerate().filter(|(_, b)| is_stop(*b)).map(|(at, _)| at) {
+            self.stops += 1;
+            if self.stops > STOPS {
+                self.out.html.push_str(&text[from..at]);
+                self.out.html.push_str("<wbr>");
+                (from, self.stops) = (at, 1);
+            }
+        }
+        self.out.html.push_str(&text[from..]);
     }
 
     fn start(&mut self, name: &str, attributes: &[(&'static str, &str)]) {
@@ -90,7 +108,8 @@ impl Writer {
         self.out.html.push('<');
         self.out.html.push_str(name);
         for (attribute, value) in attributes {
-            if elements::rule(name, attribute).is_some() {
+            let fits = value.len() <= LIFTED || value.bytes().filter(|b| is_stop(*b)).take(STOPS + 1).count() <= STOPS;
+            if fits && elements::rule(name, attribute).is_some() {
                 self.attribute(attribute, value);
             }
         }
@@ -176,6 +195,11 @@ impl Writer {
     }
 }
 
+/// Octets before which a serializer stops in a text, and looks through all the rest of it for the next.
+fn is_stop(byte: u8) -> bool {
+    matches!(byte, b'&' | 0xC2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,7 +209,10 @@ mod tests {
         for (html, tame_html) in [
             ("<p>a<p>b<div>c", "<p>a</p><p>b</p><div>c</div>"),
             ("<ul><li>a<li>b<ul><li>c</ul></ul>", "<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>"),
-            ("<table><tr><td>a<td>b<tr><td>c</table>d", "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>d"),
+            (
+                "<table><tr><td>a<td>b<tr><td>c</table>d",
+                "<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>d",
+            ),
             ("<b><div>x</b>y</div>", "<b><div>xy</div></b>"),
             ("<b><i>x</b>y", "<b><i>x</i></b>y"),
             ("<td></div></table>x", "<td>x</td>"),
@@ -206,6 +233,7 @@ mod tests {
         assert_eq!(tame(&formats).html.matches("<font").count(), FORMATS);
         let wide = tame(&"<br>".repeat(300_000));
         assert!(wide.cut && wide.html.matches("<br>").count() <= COST);
+        assert_eq!(tame(&"&lt".repeat(STOPS + 1)).html.matches("<wbr>").count(), 1);
         let long = tame(&"ü".repeat(SIZE));
         assert!(long.cut && long.html.len() <= SIZE);
     }
