@@ -365,7 +365,7 @@ async fn preferences_are_kept_and_bounded() {
     let same = Address::parse("news@shop.test").unwrap();
     assert!(preferences.shows_remote(&desk.ann, Some(&same)).await.unwrap());
     assert!(!preferences.shows_remote(&desk.ann, None).await.unwrap());
-    assert_eq!(preferences.remote_senders(&desk.ann).await.unwrap(), [same.clone()]);
+    assert_eq!(preferences.remote_senders(&desk.ann).await.unwrap(), std::slice::from_ref(&same));
     preferences.set(&desk.ann, &Preference { remote: Remote::Never, ..wanted }).await.unwrap();
     assert!(!preferences.shows_remote(&desk.ann, Some(&same)).await.unwrap());
     desk.house.damage("INSERT INTO remote_allowed SELECT account, 'x' || n || '@x.test' FROM remote_allowed, generate_series(1, 999) n").await;
