@@ -369,15 +369,7 @@ impl Outbox {
             }
         }
         if let Some(mailbox) = self.sent(who).await? {
-            dispatch.keep(NewMessage {
-                account: who.account(),
-                mailbox,
-                blob: 0,
-                flags: SystemFlags::SEEN,
-                keywords: Vec::new(),
-                internal_at: now,
-                prefix: signed_in.into_bytes(),
-            });
+            dispatch.keep(copy_for_sender(who, mailbox, signed_in, now));
         }
         let blob = new_blob_of(bytes.clone()).await?;
         let mut ready = dispatch.ready(&self.base, &self.directory, hostname, blob, &bytes).await?;
@@ -410,6 +402,18 @@ impl Outbox {
             }
             Err(other) => Err(other),
         }
+    }
+}
+
+fn copy_for_sender(who: &Identity, mailbox: MailboxId, signed_in: String, now: DateTime<Utc>) -> NewMessage {
+    NewMessage {
+        account: who.account(),
+        mailbox,
+        blob: 0,
+        flags: SystemFlags::SEEN,
+        keywords: Vec::new(),
+        internal_at: now,
+        prefix: signed_in.into_bytes(),
     }
 }
 
