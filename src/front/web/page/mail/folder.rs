@@ -7,7 +7,7 @@ use super::super::super::router::{Access, Route, route};
 use super::super::super::ui::Ui;
 use super::super::super::visitor::{Flash, Visitor};
 use super::act::tell;
-use super::{Boxed, Desk, TEXT, full_name, icon, number};
+use super::{Boxed, Desk, TEXT, full_name, href, number};
 use crate::model::ids::MailboxId;
 use crate::model::mailbox::{BadMailboxName, LeafName, MailboxPath, SpecialUse};
 use crate::model::shown;
@@ -30,8 +30,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// A folder in the list of all.
 struct FolderRow {
     name: String,
-    icon: &'static str,
-    /// Empty: it can't be opened, changed.
+    /// Empty: it can't be opened; can't be changed.
     href: String,
     change: String,
     total: u64,
@@ -115,8 +114,7 @@ fn beside_field(ui: &Ui, refusal: Refusal) -> Result<String, Fault> {
 fn folders_page(ui: Ui, desk: Desk, name: &str, chosen: &str, problem: String) -> FoldersPage {
     let row = |folder: &Folder| FolderRow {
         name: full_name(&ui, folder),
-        icon: icon(folder),
-        href: if folder.selectable { format!("/mail/{}", folder.id) } else { String::new() },
+        href: if folder.selectable { href(folder) } else { String::new() },
         change: if is_fixed(folder) { String::new() } else { format!("/mail/folders/{}", folder.id) },
         total: folder.total,
         unread: folder.unread,

@@ -8,7 +8,7 @@ use super::super::super::extract::Member;
 use super::super::super::router::{Access, Route, route};
 use super::super::super::ui::Ui;
 use super::super::super::visitor::Visitor;
-use super::{At, Boxed, Desk, Spot, TEXT, full_name};
+use super::{At, Boxed, Desk, Spot, TEXT, full_name, href};
 use crate::model::flags::SystemFlags;
 use crate::model::ids::{MailboxId, Uid};
 use crate::model::mailbox::SpecialUse;
@@ -93,7 +93,7 @@ impl Pane {
             name: full_name(ui, folder),
             leads: current.is_none(),
             search: String::new(),
-            start: At::default().list_href(id),
+            start: href(folder),
             here: at.list_href(id),
             rows: page.lines.iter().map(row).collect(),
             words: ui.count("mail-total", folder.total),

@@ -221,13 +221,18 @@ fn line(ui: &Ui, all: &[Folder], folder: &Folder, current: bool) -> FolderLine {
     let plain = folder.special_use.is_none() && parent_is_above;
     FolderLine {
         name: if plain { shown::line(folder.path.leaf().as_str(), TEXT) } else { full_name(ui, folder) },
-        href: if folder.selectable { format!("/mail/{}", folder.id) } else { String::new() },
+        href: if folder.selectable { href(folder) } else { String::new() },
         icon: icon(folder),
         unread: if folder.unread > 0 { folder.unread.to_string() } else { String::new() },
         words: ui.count("mail-unread-count", folder.unread),
         current,
         depth: if plain { (levels - 1).min(3) } else { 0 },
     }
+}
+
+/// A folder's list from its beginning.
+fn href(folder: &Folder) -> String {
+    if folder.path.is_inbox() { "/mail".to_owned() } else { format!("/mail/{}", folder.id) }
 }
 
 /// A folder's name in the reader's language, or its own.
