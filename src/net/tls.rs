@@ -85,6 +85,17 @@ impl ServerTls {
         self.current.0.load().cert.first().map(|cert| cert.clone().into_owned())
     }
 
+    /// SHA-256 of the certificate in use, as browsers show it: `AB:CD:…`.
+    pub fn fingerprint(&self) -> Option<String> {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.leaf()?);
+        Some(digest.as_ref().iter().map(|octet| format!("{octet:02X}")).collect::<Vec<_>>().join(":"))
+    }
+
+    /// Whether nobody but this machine vouches for it.
+    pub fn is_self_made(&self) -> bool {
+        matches!(self.source, Source::SelfMade { .. })
+    }
+
     /// The same certificate for HTTP: offers HTTP/2 beside HTTP/1.1 (RFC 7301).
     pub fn for_http(&self) -> Self {
         let mut config = rustls::ServerConfig::clone(&self.config);

@@ -64,6 +64,11 @@ impl Accounts {
         Ok(who.renewed(renewed))
     }
 
+    /// Since when a member has the present password.
+    pub async fn password_since(&self, who: &Identity) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.base.store.password_since(who.account()).await?)
+    }
+
     /// The rules for what members choose, off the I/O threads.
     pub(in crate::service) async fn judge(
         &self,

@@ -1,0 +1,46 @@
+//! What is wrong with a form that is shown again.
+
+use super::error::refusal_words;
+use super::text::key_of;
+use super::ui::Ui;
+use crate::service::password_rules::Fault;
+use crate::service::Refusal;
+
+/// Fields and their sentences, in the order of the form.
+#[derive(Debug, Default)]
+pub(super) struct Problems(Vec<(&'static str, String)>);
+
+impl Problems {
+    pub fn one(field: &'static str, sentence: String) -> Self {
+        Self(vec![(field, sentence)])
+    }
+
+    pub fn add(&mut self, field: &'static str, sentence: String) {
+        self.0.push((field, sentence));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The sentence of a field; empty where nothing is wrong with it.
+    pub fn at(&self, field: &str) -> &str {
+        self.0.iter().find(|(name, _)| *name == field).map_or("", |(_, sentence)| sentence)
+    }
+
+    /// For the summary above the form.
+    pub fn list(&self) -> &[(&'static str, String)] {
+        &self.0
+    }
+}
+
+/// The sentence of a refused password; `None`: the refusal is of something else.
+pub(super) fn password_fault(ui: &Ui, refusal: &Refusal) -> Option<String> {
+    let Refusal::Invalid(words) = refusal else { return None };
+    Fault::ALL.iter().any(|fault| fault.words() == *words).then(|| refusal_words(ui, refusal))
+}
+
+/// The keys of those sentences.
+pub(super) fn password_keys() -> impl Iterator<Item = String> {
+    Fault::ALL.into_iter().map(|fault| key_of("refusal", fault.words()))
+}
