@@ -119,9 +119,6 @@ async fn owner<'a>(web: &Web, visitor: &'a Visitor) -> Result<Owner<'a>, Fault> 
 
 /// To the first step that is left.
 async fn resume(State(web): State<Web>, visitor: Visitor) -> Result<Response, Fault> {
-    if !web.services().setup.is_claimed().await? {
-        return Err(Fault::Unclaimed);
-    }
     let Owner { progress, .. } = owner(&web, &visitor).await?;
     if progress.finished {
         return Ok(redirect("/setup/done"));
@@ -130,19 +127,15 @@ async fn resume(State(web): State<Web>, visitor: Visitor) -> Result<Response, Fa
     Ok(redirect(left.map_or("/setup/certificate", |(path, ..)| path)))
 }
 
-/// Opens the link; `Err` is the page for one that is not to be used here.
-async fn opened(web: &Web, visitor: &Visitor, ui: &Ui, token: &str) -> Result<Result<(), LinkPage>, Fault> {
-    let setup = &web.services().setup;
-    if setup.is_claimed().await? {
-        return Err(Fault::NoPage);
-    }
+/// Opens the link; whether it is this browser's, else the page that says why not.
+async fn opened(web: &Web, visitor: &Visitor, ui: Ui, token: &str) -> Result<Result<Ui, Response>, Fault> {
     let browser = Secret::new(visitor.stranger(web).to_owned());
-    let elsewhere = match setup.open(token, &browser).await? {
-        Opened::Here => return Ok(Ok(())),
+    let elsewhere = match web.services().setup.open(token, &browser).await? {
+        Opened::Here => return Ok(Ok(ui)),
         Opened::Elsewhere(at) => Some(at),
         Opened::Nothing => None,
     };
-    Ok(Err(LinkPage { ui: ui.clone(), elsewhere }))
+    Ok(Err(rendered(StatusCode::NOT_FOUND, &LinkPage { ui, elsewhere })))
 }
 
 async fn open(
@@ -151,13 +144,16 @@ async fn open(
     visitor: Visitor,
     Path(token): Path<String>,
 ) -> Result<Response, Fault> {
-    match opened(&web, &visitor, &ui, &token).await? {
-        Ok(()) => {
-            let (frame, problems) = (frame(&ui, 0, &[]), Problems::default());
-            Ok(show(&YouPage { ui, frame, name: String::new(), address: String::new(), problems }))
-        }
-        Err(page) => Ok(rendered(StatusCode::NOT_FOUND, &page)),
+    if web.services().setup.is_claimed().await? {
+        return Err(Fault::NoPage);
     }
+    Ok(match opened(&web, &visitor, ui, &token).await? {
+        Ok(ui) => {
+            let (frame, problems) = (frame(&ui, 0, &[]), Problems::default());
+            show(&YouPage { ui, frame, name: String::new(), address: String::new(), problems })
+        }
+        Err(page) => page,
+    })
 }
 
 async fn claim(
@@ -172,9 +168,10 @@ async fn claim(
         // Sent twice, it goes on for who claimed it; for others there is nothing.
         return Ok(redirect("/setup"));
     }
-    if let Err(page) = opened(&web, &visitor, &ui, &token).await? {
-        return Ok(rendered(StatusCode::NOT_FOUND, &page));
-    }
+    let ui = match opened(&web, &visitor, ui, &token).await? {
+        Ok(ui) => ui,
+        Err(page) => return Ok(page),
+    };
     let (name, typed, password) = (form.line("name"), form.line("address"), form.secret("new-password"));
     let mut problems = Problems::default();
     if name.is_empty() {

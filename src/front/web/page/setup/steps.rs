@@ -72,6 +72,9 @@ struct DomainPage {
     frame: Frame,
     domain: String,
     host: String,
+    /// Records of the domain, as a zone file has them.
+    mx: String,
+    spf: String,
 }
 
 #[derive(Template)]
@@ -204,8 +207,9 @@ async fn name(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields) ->
 async fn ask_domain(State(web): State<Web>, ui: Ui, visitor: Visitor) -> Result<Response, Fault> {
     let Owner { progress, session, .. } = opened(&web, &visitor).await?;
     let frame = frame(&ui, 4, &progress.done);
-    let domain = session.who.address().domain().to_string();
-    Ok(show(&DomainPage { ui, frame, domain, host: hostname(&web) }))
+    let (domain, host) = (session.who.address().domain().to_string(), hostname(&web));
+    let (mx, spf) = (format!("{domain}. MX 10 {host}."), format!("{domain}. TXT \"v=spf1 mx -all\""));
+    Ok(show(&DomainPage { ui, frame, domain, host, mx, spf }))
 }
 
 async fn domain(State(web): State<Web>, visitor: Visitor, _form: Fields) -> Result<Response, Fault> {
