@@ -1,9 +1,11 @@
 //! The pages, one subject a file: structs of its templates, handlers, routes.
 
 mod app_password;
+mod gallery;
 mod home;
 mod look;
 mod password;
+mod qr;
 mod second_factor;
 mod sessions;
 mod settings;
@@ -18,6 +20,7 @@ use super::router::Route;
 /// Every page of the house.
 pub(super) fn routes() -> Vec<Route> {
     [
+        gallery::routes(),
         home::routes(),
         sign_in::routes(),
         sudo::routes(),
