@@ -26,3 +26,5 @@ mod store;
 mod stress;
 mod upkeep;
 mod web;
+mod web_entry;
+mod web_setup;

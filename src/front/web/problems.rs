@@ -1,7 +1,6 @@
 //! What is wrong with a form that is shown again.
 
 use super::error::refusal_words;
-use super::text::key_of;
 use super::ui::Ui;
 use crate::service::password_rules::Fault;
 use crate::service::Refusal;
@@ -40,7 +39,16 @@ pub(super) fn password_fault(ui: &Ui, refusal: &Refusal) -> Option<String> {
     Fault::ALL.iter().any(|fault| fault.words() == *words).then(|| refusal_words(ui, refusal))
 }
 
-/// The keys of those sentences.
-pub(super) fn password_keys() -> impl Iterator<Item = String> {
-    Fault::ALL.into_iter().map(|fault| key_of("refusal", fault.words()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::front::web::text::{Catalogues, key_of};
+
+    #[test]
+    fn every_fault_of_a_password_has_its_sentence() {
+        let all = Catalogues::load().choose(None, "en");
+        let missing: Vec<Fault> =
+            Fault::ALL.into_iter().filter(|fault| !all.has(&key_of("refusal", fault.words()))).collect();
+        assert_eq!(missing, []);
+    }
 }

@@ -8,7 +8,6 @@ use super::super::ui::Ui;
 use super::super::visitor::{Flash, Visitor};
 use super::super::Web;
 use super::sign_in::no_proof;
-use crate::model::secret::Secret;
 use crate::service::login::Identity;
 use crate::service::second_factor::Codes;
 use crate::service::session::{Session, Stage};
@@ -18,8 +17,6 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use qrcode::render::svg;
-use qrcode::{EcLevel, QrCode};
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -98,15 +95,7 @@ pub(super) async fn waiting(web: &Web, who: &Identity) -> Result<Option<Waiting>
     let Some(enrolment) = web.services().second_factors.begun(who).await? else { return Ok(None) };
     let letters: Vec<char> = enrolment.secret.expose().chars().collect();
     let secret = letters.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ");
-    Ok(Some(Waiting { svg: picture(&enrolment.uri)?, secret }))
-}
-
-fn picture(uri: &Secret<String>) -> Result<String, Fault> {
-    let code = QrCode::with_error_correction_level(uri.expose(), EcLevel::M)
-        .map_err(|error| Fault::from(Refusal::Internal(error.into())))?;
-    let drawn = code.render::<svg::Color<'_>>().quiet_zone(false).min_dimensions(200, 200).build();
-    // The prologue of a file has no place in a page.
-    Ok(drawn.find("<svg").map_or(String::new(), |at| drawn[at..].to_owned()))
+    Ok(Some(Waiting { svg: super::qr::svg(enrolment.uri.expose()), secret }))
 }
 
 /// Takes the first code; the session goes on with all that its person may do.
