@@ -100,7 +100,7 @@ async fn the_page_to_sign_in_is_small_and_works_without_scripts() {
     let page = browser.get("/sign-in").await;
     assert!(!page.body.contains("<script"));
     browser.headers.push(("accept-encoding", "gzip".into()));
-    let parts = Regex::new(r#"(?:href)="(/static/[^"#]+)"#).unwrap();
+    let parts = Regex::new(r##"href="(/static/[^"#]+)"##).unwrap();
     let mut parts: Vec<String> = parts.captures_iter(&page.body).map(|found| found[1].to_owned()).collect();
     parts.sort();
     parts.dedup();
@@ -237,7 +237,10 @@ async fn who_may_do_things_to_others_enrols_first() {
     let done = browser.post("/settings/second-factor", &form).await;
     says(&done, 200, "The second factor is on.");
     let codes = codes(&done);
-    assert!(codes.len() == 10 && codes.iter().all(|code| done.body.matches(code.as_str()).count() >= 2), "in the file too");
+    assert!(
+        codes.len() == 10 && codes.iter().all(|code| done.body.matches(code.as_str()).count() >= 2),
+        "in the file too"
+    );
     assert!(done.body.contains("href=\"data:text/plain;charset=utf-8,"));
     assert!(browser.cookies["__Host-ms"] != half);
     // Sent again, it shows no codes and changes nothing.
@@ -256,7 +259,9 @@ async fn who_may_do_things_to_others_enrols_first() {
 async fn one_is_told_of_the_sign_in_before() {
     let house = house().await;
     let mut browser = Browser::new(&house);
-    browser.headers.push(("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into()));
+    browser
+        .headers
+        .push(("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into()));
     browser.sign_in("ann", PASSWORD).await;
     let first = browser.get("/settings").await;
     let first = browser.follow(first).await;
@@ -289,13 +294,18 @@ async fn grave_acts_ask_who_it_is_and_go_on() {
     let asked = browser.post("/settings/apps", &[("label", "Phone <1>"), ("at", &at)]).await;
     says(&asked, 403, "Type your password and a code once more");
     let carried = [("to", "/settings/apps"), ("form", "1"), ("carried.label", "Phone <1>"), ("carried.at", &at)];
-    assert!(asked.body.contains("name=\"carried.label\"") && asked.body.contains("Phone &#60;1&#62;"), "{}", asked.body);
+    assert!(
+        asked.body.contains("name=\"carried.label\"") && asked.body.contains("Phone &#60;1&#62;"),
+        "{}",
+        asked.body
+    );
     let prove = |password: &'static str, code: String| {
         let mut form: Vec<(String, String)> = carried.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         form.extend([("password".into(), password.into()), ("code".into(), code)]);
         form
     };
-    for (password, right, words) in [("wrong", true, "The password is wrong."), (PASSWORD, false, "This code is wrong")] {
+    for (password, right, words) in [("wrong", true, "The password is wrong."), (PASSWORD, false, "This code is wrong")]
+    {
         let code = if right { code(&house, &seed) } else { "000000".into() };
         let form = prove(password, code);
         let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -346,7 +356,8 @@ async fn mail_programs_use_app_passwords_alone_once_there_is_a_second_factor() {
     assert!(!page.body.contains(&secret));
     let mut web = Browser::new(&house);
     assert_eq!(web.sign_in("ann", &secret).await.status, 403, "it opens no web");
-    let place = Regex::new(r#"href="(/settings/apps/\d+/revoke)""#).unwrap().captures(&page.body).unwrap()[1].to_owned();
+    let place =
+        Regex::new(r#"href="(/settings/apps/\d+/revoke)""#).unwrap().captures(&page.body).unwrap()[1].to_owned();
     says(&browser.get(&place).await, 200, "Revoke Laptop?");
     leads(&browser.post(&place, &[]).await, "/settings/apps");
     says(&browser.get("/settings/apps").await, 200, "The app password Laptop is revoked.");
@@ -414,7 +425,10 @@ async fn sessions_are_seen_and_ended() {
     leads(&one.post("/settings/sessions/end-others", &[]).await, "/settings/sessions");
     says(&one.get("/settings/sessions").await, 200, "One other browser is signed out.");
     assert_eq!(two.get("/settings/sign-in").await.status, 303);
-    assert_eq!((bob.get("/settings/sign-in").await.status, one.post("/settings/sessions/end", &[]).await.status), (200, 400));
+    assert_eq!(
+        (bob.get("/settings/sign-in").await.status, one.post("/settings/sessions/end", &[]).await.status),
+        (200, 400)
+    );
 }
 
 #[tokio::test]
@@ -449,7 +463,10 @@ async fn the_look_is_this_browsers() {
     says(&page, 200, "Saved for this browser.");
     assert!(page.body.contains("data-theme=\"dark\"") && page.body.contains("value=\"en\" selected"));
     for bad in [("theme", "pink"), ("language", "tlh")] {
-        let form = [("theme", if bad.0 == "theme" { bad.1 } else { "dark" }), ("language", if bad.0 == "theme" { "" } else { bad.1 })];
+        let form = [
+            ("theme", if bad.0 == "theme" { bad.1 } else { "dark" }),
+            ("language", if bad.0 == "theme" { "" } else { bad.1 }),
+        ];
         assert_eq!(browser.post("/settings/look", &form).await.status, 400, "{bad:?}");
     }
     browser.post("/sign-out", &[]).await;

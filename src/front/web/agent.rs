@@ -53,11 +53,28 @@ mod tests {
         let mozilla = "Mozilla/5.0";
         let engine = "AppleWebKit/537.36 (KHTML, like Gecko)";
         for (agent, wanted) in [
-            (format!("{mozilla} (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"), (Some("Firefox"), Some("Linux"))),
-            (format!("{mozilla} (Windows NT 10.0; Win64; x64) {engine} Chrome/150.0 Safari/537.36 Edg/150.0"), (Some("Edge"), Some("Windows"))),
-            (format!("{mozilla} (Linux; Android 15) {engine} Chrome/150.0 Mobile Safari/537.36"), (Some("Chrome"), Some("Android"))),
-            (format!("{mozilla} (iPhone; CPU iPhone OS 19_0 like Mac OS X) {engine} Version/19.0 Mobile Safari/604.1"), (Some("Safari"), Some("iPhone"))),
-            (format!("{mozilla} (Macintosh; Intel Mac OS X 10_15_7) {engine} Version/19.0 Safari/605.1"), (Some("Safari"), Some("macOS"))),
+            (
+                format!("{mozilla} (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+                (Some("Firefox"), Some("Linux")),
+            ),
+            (
+                format!("{mozilla} (Windows NT 10.0; Win64; x64) {engine} Chrome/150.0 Safari/537.36 Edg/150.0"),
+                (Some("Edge"), Some("Windows")),
+            ),
+            (
+                format!("{mozilla} (Linux; Android 15) {engine} Chrome/150.0 Mobile Safari/537.36"),
+                (Some("Chrome"), Some("Android")),
+            ),
+            (
+                format!(
+                    "{mozilla} (iPhone; CPU iPhone OS 19_0 like Mac OS X) {engine} Version/19.0 Mobile Safari/604.1"
+                ),
+                (Some("Safari"), Some("iPhone")),
+            ),
+            (
+                format!("{mozilla} (Macintosh; Intel Mac OS X 10_15_7) {engine} Version/19.0 Safari/605.1"),
+                (Some("Safari"), Some("macOS")),
+            ),
             ("curl/8.14".into(), (Some("curl"), None)),
             ("Browser 1.0".into(), (None, None)),
             (String::new(), (None, None)),

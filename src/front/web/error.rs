@@ -139,7 +139,9 @@ fn status(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::TooMuch => (StatusCode::PAYLOAD_TOO_LARGE, "too-much"),
         Fault::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
         // These have pages of their own.
-        Fault::OldForm(_) | Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => (StatusCode::FORBIDDEN, "foreign"),
+        Fault::OldForm(_) | Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => {
+            (StatusCode::FORBIDDEN, "foreign")
+        }
     }
 }
 

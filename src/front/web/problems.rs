@@ -2,8 +2,8 @@
 
 use super::error::refusal_words;
 use super::ui::Ui;
-use crate::service::password_rules::Fault;
 use crate::service::Refusal;
+use crate::service::password_rules::Fault;
 
 /// Fields and their sentences, in the order of the form.
 #[derive(Debug, Default)]

@@ -35,11 +35,15 @@ export class Visit {
   }
 
   /** The routes in the order of the table. */
-  routes = () => Object.keys(PAGES).flatMap((path) => ROUTES.filter((route) => route.path === path));
+  routes = () => Object.keys(PAGES).flatMap((path) => ROUTES.filter((route) => route.path === path && this.has(route)));
 
-  /** What becomes of the role at a route: `turned away`, `led on`, `file` or `page`. */
+  /** Whether there is one for the role, if it may see it at all. */
+  has = ({ path, access }) => !LETS_IN[access].includes(this.role) || (PAGES[path].of ?? LETS_IN.public).includes(this.role);
+
+  /** What becomes of the role at a route: `turned away`, `absent`, `led on`, `file` or `page`. */
   fate({ path, access }) {
     if (!LETS_IN[access].includes(this.role)) return 'turned away';
+    if (PAGES[path].absent) return 'absent';
     if (this.target(path)) return 'led on';
     return PAGES[path].file ? 'file' : 'page';
   }

@@ -61,12 +61,8 @@ impl Answer {
 
 pub fn site(services: &Services) -> Site {
     let doors = [("imaps", vec!["0.0.0.0:993".into()]), ("submission", vec!["0.0.0.0:587".into()])];
-    let options = Options {
-        url: URL.into(),
-        hostname: "mail.example.test".into(),
-        doors: doors.into(),
-        ..Options::default()
-    };
+    let options =
+        Options { url: URL.into(), hostname: "mail.example.test".into(), doors: doors.into(), ..Options::default() };
     Site::new(options, services.clone())
 }
 

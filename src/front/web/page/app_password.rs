@@ -31,7 +31,8 @@ struct ListPage {
     rows: Vec<AppPassword>,
     /// Mail programs use these alone.
     second: bool,
-    label: String,
+    /// The name of a new one, as it was typed.
+    typed: String,
     problems: Problems,
     at: i64,
 }
@@ -51,11 +52,11 @@ struct RevokePage {
     row: AppPassword,
 }
 
-async fn page(web: &Web, ui: Ui, member: &Member, label: String, problems: Problems) -> Result<ListPage, Fault> {
+async fn page(web: &Web, ui: Ui, member: &Member, typed: String, problems: Problems) -> Result<ListPage, Fault> {
     let services = web.services();
     let rows = services.app_passwords.list(member.who()).await?;
     let second = services.second_factors.state(member.who()).await?.since.is_some();
-    Ok(ListPage { ui, rows, second, label, problems, at: member.who().generation() })
+    Ok(ListPage { ui, rows, second, typed, problems, at: member.who().generation() })
 }
 
 async fn list(State(web): State<Web>, ui: Ui, member: Member) -> Result<Response, Fault> {
@@ -89,12 +90,7 @@ async fn make(
     }
 }
 
-async fn ask_revoke(
-    State(web): State<Web>,
-    ui: Ui,
-    member: Member,
-    Path(id): Path<i64>,
-) -> Result<Response, Fault> {
+async fn ask_revoke(State(web): State<Web>, ui: Ui, member: Member, Path(id): Path<i64>) -> Result<Response, Fault> {
     let rows = web.services().app_passwords.list(member.who()).await?;
     let row = rows.into_iter().find(|row| row.id == id).ok_or(Refusal::NotFound)?;
     Ok(show(&RevokePage { ui, row }))

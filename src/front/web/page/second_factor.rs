@@ -1,17 +1,17 @@
 //! A second factor is set up, its recovery codes made anew, and switched off. The setup of a fresh server has the same in
 //! its own frame.
 
+use super::super::Web;
 use super::super::error::{Fault, redirect, rendered, show};
 use super::super::extract::{Fields, Fresh, Member, Proved};
 use super::super::router::{Access, Route, route};
 use super::super::ui::Ui;
 use super::super::visitor::{Flash, Visitor};
-use super::super::Web;
 use super::sign_in::no_proof;
+use crate::service::Refusal;
 use crate::service::login::Identity;
 use crate::service::second_factor::Codes;
 use crate::service::session::{Session, Stage};
-use crate::service::Refusal;
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -187,12 +187,7 @@ async fn enrol(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields) -
     }
 }
 
-async fn ask_codes(
-    State(web): State<Web>,
-    ui: Ui,
-    Member(session): Member,
-    _fresh: Fresh,
-) -> Result<Response, Fault> {
+async fn ask_codes(State(web): State<Web>, ui: Ui, Member(session): Member, _fresh: Fresh) -> Result<Response, Fault> {
     let state = web.services().second_factors.state(&session.who).await?;
     if state.since.is_none() {
         return Ok(redirect("/settings/second-factor"));
@@ -219,12 +214,7 @@ pub(super) fn is_repeated(session: &Session, form: &Fields) -> bool {
     form.line("at") != session.who.generation().to_string()
 }
 
-async fn ask_off(
-    State(web): State<Web>,
-    ui: Ui,
-    Member(session): Member,
-    _fresh: Fresh,
-) -> Result<Response, Fault> {
+async fn ask_off(State(web): State<Web>, ui: Ui, Member(session): Member, _fresh: Fresh) -> Result<Response, Fault> {
     let on = web.services().second_factors.state(&session.who).await?.since.is_some();
     if !on || session.role.needs_second_factor() {
         return Ok(redirect("/settings/sign-in"));

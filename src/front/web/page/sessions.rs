@@ -47,12 +47,7 @@ async fn list(State(web): State<Web>, ui: Ui, Member(this): Member) -> Result<Re
     Ok(show(&SessionsPage { rows: mine.into_iter().chain(others).collect(), ui }))
 }
 
-async fn end(
-    State(web): State<Web>,
-    visitor: Visitor,
-    Member(this): Member,
-    form: Fields,
-) -> Result<Response, Fault> {
+async fn end(State(web): State<Web>, visitor: Visitor, Member(this): Member, form: Fields) -> Result<Response, Fault> {
     let id = form.line("id").parse().map_err(|_| Fault::Unreadable)?;
     match web.services().sessions.end_one(&this.who, id).await {
         // Ended already, it is as it should be.

@@ -30,7 +30,8 @@ pub(super) fn routes() -> Vec<Route> {
 struct SignInPage {
     ui: Ui,
     next: String,
-    name: String,
+    /// The name, as it was typed.
+    typed: String,
     problem: Option<String>,
 }
 
@@ -68,7 +69,7 @@ async fn ask(ui: Ui, visitor: Visitor, Query(Next { next }): Query<Next>) -> Res
         Some(Stage::Open) => redirect(&next),
         // Somebody else may want to sign in here, or the same person anew.
         Some(Stage::SecondFactor | Stage::Enrol) | None => {
-            show(&SignInPage { ui, next, name: String::new(), problem: None })
+            show(&SignInPage { ui, next, typed: String::new(), problem: None })
         }
     }
 }
@@ -80,7 +81,7 @@ async fn sign_in(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields)
         Ok(proof) => enter(&web, &ui, &visitor, &proof, &next).await,
         Err(refusal) => {
             let (status, words) = no_proof(&ui, refusal, "sign-in-wrong")?;
-            Ok(rendered(status, &SignInPage { ui, next, name, problem: Some(words) }))
+            Ok(rendered(status, &SignInPage { ui, next, typed: name, problem: Some(words) }))
         }
     }
 }
@@ -98,13 +99,7 @@ pub(super) fn no_proof(ui: &Ui, refusal: Refusal, wrong: &'static str) -> Result
 }
 
 /// Begins the session of who gave the right password, and sends them where they go on.
-async fn enter(
-    web: &Web,
-    ui: &Ui,
-    visitor: &Visitor,
-    proof: &WebProof,
-    next: &str,
-) -> Result<Response, Fault> {
+async fn enter(web: &Web, ui: &Ui, visitor: &Visitor, proof: &WebProof, next: &str) -> Result<Response, Fault> {
     let (stage, place) = match proof.second {
         Second::None => (Stage::Open, next.to_owned()),
         Second::Required => {

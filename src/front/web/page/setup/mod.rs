@@ -4,7 +4,7 @@
 mod steps;
 
 use super::super::Web;
-use super::super::error::{Fault, redirect, rendered, refusal_words, show, show_again};
+use super::super::error::{Fault, redirect, refusal_words, rendered, show, show_again};
 use super::super::extract::Fields;
 use super::super::problems::{Problems, password_fault};
 use super::super::router::{Access, Route, route};
@@ -68,7 +68,13 @@ fn frame(ui: &Ui, at: usize, done: &[Step]) -> Frame {
             (false, true) => ("done", ui.say("setup-done-word")),
             (false, false) => ("later", ui.say("setup-later-word")),
         };
-        Line { number: n + 1, kind, label: ui.say(key), word, href: if is_open && n > 2 && n != at { path } else { "" } }
+        Line {
+            number: n + 1,
+            kind,
+            label: ui.say(key),
+            word,
+            href: if is_open && n > 2 && n != at { path } else { "" },
+        }
     };
     let now = ui.say2("setup-count", "now", at + 1, "all", PAGES.len());
     Frame { now, lines: PAGES.iter().enumerate().map(line).collect() }
@@ -79,8 +85,9 @@ fn frame(ui: &Ui, at: usize, done: &[Step]) -> Frame {
 struct YouPage {
     ui: Ui,
     frame: Frame,
-    name: String,
-    address: String,
+    /// Name and address, as they were typed.
+    person: String,
+    typed: String,
     problems: Problems,
 }
 
@@ -138,19 +145,14 @@ async fn opened(web: &Web, visitor: &Visitor, ui: Ui, token: &str) -> Result<Res
     Ok(Err(rendered(StatusCode::NOT_FOUND, &LinkPage { ui, elsewhere })))
 }
 
-async fn open(
-    State(web): State<Web>,
-    ui: Ui,
-    visitor: Visitor,
-    Path(token): Path<String>,
-) -> Result<Response, Fault> {
+async fn open(State(web): State<Web>, ui: Ui, visitor: Visitor, Path(token): Path<String>) -> Result<Response, Fault> {
     if web.services().setup.is_claimed().await? {
         return Err(Fault::NoPage);
     }
     Ok(match opened(&web, &visitor, ui, &token).await? {
         Ok(ui) => {
             let (frame, problems) = (frame(&ui, 0, &[]), Problems::default());
-            show(&YouPage { ui, frame, name: String::new(), address: String::new(), problems })
+            show(&YouPage { ui, frame, person: String::new(), typed: String::new(), problems })
         }
         Err(page) => page,
     })
@@ -199,6 +201,6 @@ async fn claim(
         Ok(_) => {}
         Err(_) => problems.add("address", ui.say("setup-address-wrong")),
     }
-    let (name, address, frame) = (name.to_owned(), typed.to_owned(), frame(&ui, 0, &[]));
-    Ok(show_again(&YouPage { ui, frame, name, address, problems }))
+    let (person, typed, frame) = (name.to_owned(), typed.to_owned(), frame(&ui, 0, &[]));
+    Ok(show_again(&YouPage { ui, frame, person, typed, problems }))
 }

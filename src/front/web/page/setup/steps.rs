@@ -60,7 +60,7 @@ struct CodesPage {
 struct NamePage {
     ui: Ui,
     frame: Frame,
-    name: String,
+    host: String,
     is_fixed: bool,
     problems: Problems,
 }
@@ -182,7 +182,7 @@ async fn ask_name(State(web): State<Web>, ui: Ui, visitor: Visitor) -> Result<Re
     let Owner { progress, .. } = opened(&web, &visitor).await?;
     let frame = frame(&ui, 3, &progress.done);
     let is_fixed = web.options().hostname_is_fixed;
-    Ok(show(&NamePage { ui, frame, name: hostname(&web), is_fixed, problems: Problems::default() }))
+    Ok(show(&NamePage { ui, frame, host: hostname(&web), is_fixed, problems: Problems::default() }))
 }
 
 async fn name(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields) -> Result<Response, Fault> {
@@ -192,9 +192,9 @@ async fn name(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields) ->
         let typed = form.line("name");
         let fits = |name: &Domain| name.parent().is_some() && typed.parse::<IpAddr>().is_err();
         let Some(name) = Domain::parse(typed).ok().filter(fits) else {
-            let (frame, name) = (frame(&ui, 3, &progress.done), typed.to_owned());
+            let (frame, host) = (frame(&ui, 3, &progress.done), typed.to_owned());
             let problems = Problems::one("name", ui.say("setup-host-wrong"));
-            return Ok(show_again(&NamePage { ui, frame, name, is_fixed: false, problems }));
+            return Ok(show_again(&NamePage { ui, frame, host, is_fixed: false, problems }));
         };
         if name.as_str() != hostname(&web) {
             web.services().settings.set(&actor, HOSTNAME, name.as_str()).await?;
