@@ -85,10 +85,9 @@ impl ServerTls {
         self.current.0.load().cert.first().map(|cert| cert.clone().into_owned())
     }
 
-    /// SHA-256 of the certificate in use, as browsers show it: `AB:CD:…`.
+    /// SHA-256 of the certificate in use, in pairs of digits as browsers show it.
     pub fn fingerprint(&self) -> Option<String> {
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.leaf()?);
-        Some(digest.as_ref().iter().map(|octet| format!("{octet:02X}")).collect::<Vec<_>>().join(":"))
+        Some(sha256(&self.leaf()?))
     }
 
     /// Whether nobody but this machine vouches for it.
@@ -135,6 +134,16 @@ fn certified(certificate: &Path, key: &Path) -> Result<CertifiedKey, BadCertific
         rustls::Error::InconsistentKeys(_) => BadCertificate::Mismatch,
         other => BadCertificate::Unusable(other.to_string()),
     })
+}
+
+/// SHA-256 of the first certificate of a PEM text, in pairs of digits as browsers show it.
+pub fn fingerprint(pem: &[u8]) -> Option<String> {
+    Some(sha256(&CertificateDer::from_pem_slice(pem).ok()?))
+}
+
+fn sha256(leaf: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
+    digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
 }
 
 fn not_after(leaf: &CertificateDer<'_>) -> Option<chrono::DateTime<chrono::Utc>> {
