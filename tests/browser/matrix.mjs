@@ -31,7 +31,7 @@ for (const role of Object.keys(ROLES)) {
     const visit = Object.assign(new Visit(role, page), { watch, titles: new Map() });
     await visit.begin();
     await watch.clean('sign-in');
-    const looks = { 'turned away': turnedAway, apart: () => {}, 'led on': leadsOn, file: download, page: inEveryLight };
+    const looks = { 'turned away': turnedAway, apart: () => {}, absent, 'led on': leadsOn, file: download, page: inEveryLight };
     for (const route of visit.routes()) await t.test(route.path, () => looks[visit.fate(route)](visit, route));
     await t.test('every link leads somewhere', () => none(visit.lost()));
     await t.test('a page that is not there says so', async () => {
@@ -56,6 +56,12 @@ async function turnedAway(visit, { path }) {
     assert.equal(response.status(), 403);
     none([...htmlFaults(await response.text()), ...headerFaults(response.headers(), { signedIn: true })]);
   }
+}
+
+async function absent({ role, page, watch }, { path }) {
+  const response = await page.goto(`${web}${path.replace(/\{[^}]+\}/g, 'x')}`);
+  assert.equal(response.status(), 404);
+  none([...(await pageFaults(page, response, { signedIn: role !== 'out' })), ...(await watch.take())]);
 }
 
 async function leadsOn(visit, route) {

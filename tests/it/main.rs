@@ -29,4 +29,6 @@ mod store;
 mod stress;
 mod upkeep;
 mod web;
+mod web_entry;
+mod web_setup;
 mod writing;

@@ -40,12 +40,16 @@ export class Visit {
   routes = () =>
     Object.keys(PAGES)
       .filter((path) => !PAGES[path].sample || this.role === 'owner')
-      .flatMap((path) => ROUTES.filter((route) => route.path === path));
+      .flatMap((path) => ROUTES.filter((route) => route.path === path && this.has(route)));
 
-  /** What becomes of the role at a route: `turned away`, `apart`, `led on`, `file` or `page`. */
+  /** Whether there is one for the role, if it may see it at all. */
+  has = ({ path, access }) => !LETS_IN[access].includes(this.role) || (PAGES[path].of ?? LETS_IN.public).includes(this.role);
+
+  /** What becomes of the role at a route: `turned away`, `apart`, `absent`, `led on`, `file` or `page`. */
   fate({ path, access }) {
     if (!LETS_IN[access].includes(this.role)) return 'turned away';
     if (PAGES[path].apart) return 'apart';
+    if (PAGES[path].absent) return 'absent';
     if (this.target(path)) return 'led on';
     return PAGES[path].file ? 'file' : 'page';
   }
