@@ -7,6 +7,7 @@ mod look;
 mod mail;
 mod password;
 mod qr;
+mod reading;
 mod second_factor;
 mod sessions;
 mod settings;
@@ -35,6 +36,7 @@ pub(super) fn routes() -> Vec<Route> {
         app_password::routes(),
         sessions::routes(),
         look::routes(),
+        reading::routes(),
         mail::routes(),
         source::routes(),
     ]
