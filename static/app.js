@@ -2,6 +2,7 @@
 //
 // data-copy            on a button beside `.copy-value`: copies it; data-copied is what the button then says
 // data-reveal="ID"     on a button: shows and hides the password typed in the input ID
+// data-print           on a button: prints the page
 // data-dialog="ID"     on a link: opens the dialog ID in place of going there
 // data-theme-choice    on a radio button: its value is shown at once, before it is saved
 // data-toast="10"      a notice that goes after so many seconds, not while pointed at; data-left in it counts down
@@ -80,6 +81,7 @@ document.addEventListener('click', (event) => {
   const copies = of('copy'), reveals = of('reveal'), asks = of('dialog');
   if (copies) copy(copies);
   if (reveals) reveal(reveals);
+  if (of('print')) print();
   const dialog = asks && document.getElementById(asks.dataset.dialog);
   if (dialog && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
     event.preventDefault();

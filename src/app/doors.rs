@@ -86,16 +86,21 @@ impl Doors {
         services: &Services,
     ) -> Result<Listening> {
         let mut listening = Listening { web: self.web_url(config, hostname)?, ..Listening::default() };
+        for Bound { name, listener, .. } in &self.0 {
+            listening.doors.entry(name).or_default().push(listener.place()?);
+        }
         let site = web::Site::new(
             web::Options {
                 url: listening.web.clone(),
                 hostname: hostname.to_owned(),
+                hostname_is_fixed: config.hostname_is_fixed,
+                doors: listening.doors.clone(),
+                tls: Some(tls.clone()),
                 proxies: config.http_proxies.clone(),
             },
             services.clone(),
         );
-        for Bound { name, what, implicit_tls, listener } in self.0 {
-            listening.doors.entry(name).or_default().push(listener.place()?);
+        for Bound { what, implicit_tls, listener, .. } in self.0 {
             let (gate, services) = (gate.clone(), services.clone());
             let door = |turned_away| Door { implicit_tls: implicit_tls.then(|| tls.clone()), turned_away };
             match what {

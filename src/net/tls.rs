@@ -85,6 +85,16 @@ impl ServerTls {
         self.current.0.load().cert.first().map(|cert| cert.clone().into_owned())
     }
 
+    /// SHA-256 of the certificate in use, in pairs of digits as browsers show it.
+    pub fn fingerprint(&self) -> Option<String> {
+        Some(sha256(&self.leaf()?))
+    }
+
+    /// Whether nobody but this machine vouches for it.
+    pub fn is_self_made(&self) -> bool {
+        matches!(self.source, Source::SelfMade { .. })
+    }
+
     /// The same certificate for HTTP: offers HTTP/2 beside HTTP/1.1 (RFC 7301).
     pub fn for_http(&self) -> Self {
         let mut config = rustls::ServerConfig::clone(&self.config);
@@ -128,9 +138,12 @@ fn certified(certificate: &Path, key: &Path) -> Result<CertifiedKey, BadCertific
 
 /// SHA-256 of the first certificate of a PEM text, in pairs of digits as browsers show it.
 pub fn fingerprint(pem: &[u8]) -> Option<String> {
-    let leaf = CertificateDer::from_pem_slice(pem).ok()?;
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &leaf);
-    Some(digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":"))
+    Some(sha256(&CertificateDer::from_pem_slice(pem).ok()?))
+}
+
+fn sha256(leaf: &[u8]) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
+    digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
 }
 
 fn not_after(leaf: &CertificateDer<'_>) -> Option<chrono::DateTime<chrono::Utc>> {

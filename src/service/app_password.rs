@@ -7,7 +7,8 @@ use super::readable::fresh;
 use super::vault::Vault;
 use super::{Base, Refusal, Result};
 use crate::model::secret::Secret;
-use crate::store::second_factor::AppPasswordRow;
+
+pub use crate::store::second_factor::AppPasswordRow as AppPassword;
 
 /// 125 bits.
 const GROUPS: usize = 5;
@@ -38,7 +39,7 @@ impl AppPasswords {
     }
 
     /// A member's own, in the order they were made.
-    pub async fn list(&self, who: &Identity) -> Result<Vec<AppPasswordRow>> {
+    pub async fn list(&self, who: &Identity) -> Result<Vec<AppPassword>> {
         Ok(self.base.store.app_password_list(who.account()).await?)
     }
 

@@ -33,6 +33,9 @@ pub enum Fault {
 }
 
 impl Fault {
+    pub const ALL: [Self; 7] =
+        [Self::Short, Self::Long, Self::Control, Self::Common, Self::Personal, Self::Guessable, Self::Same];
+
     /// In words, where no page has its own.
     pub fn words(self) -> &'static str {
         match self {

@@ -11,6 +11,7 @@ sql! {
     FACTOR_STATE = "
         SELECT (SELECT created_at FROM credential WHERE account = $1 AND kind = 5),
             (SELECT count(*) FROM credential WHERE account = $1 AND kind = 6)";
+    PASSWORD_SINCE = "SELECT max(created_at) FROM credential WHERE account = $1 AND kind = 1";
     TOTP_BEGUN = "SELECT id, sealed FROM credential WHERE account = $1 AND kind = 7 AND expires_at > $2 ORDER BY id DESC LIMIT 1";
     TOTP_CONFIRM = "
         UPDATE credential SET kind = 5, step = $3, expires_at = NULL, created_at = $4
@@ -45,6 +46,12 @@ impl Store {
         let (since, codes): (Option<DateTime<Utc>>, i64) =
             sqlx::query_as(FACTOR_STATE).bind(account).fetch_one(self.read()).await?;
         Ok((since, codes as u32))
+    }
+
+    /// Since when an account has its main password.
+    pub async fn password_since(&self, account: AccountId) -> Result<Option<DateTime<Utc>>> {
+        let (since,) = sqlx::query_as(PASSWORD_SINCE).bind(account).fetch_one(self.read()).await?;
+        Ok(since)
     }
 
     /// A seed that waits for its first code: id and sealed value.

@@ -28,7 +28,7 @@ fn secret(raw: &str) -> Secret<String> {
 }
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
@@ -43,7 +43,7 @@ impl Write for Log {
 
 impl Log {
     /// The statements since the last call, in order.
-    fn statements(&self) -> Vec<String> {
+    pub fn statements(&self) -> Vec<String> {
         let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
         let statement = |line: &str| {
             let line = line.split_once("sqlx::query")?.1;

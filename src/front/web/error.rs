@@ -25,6 +25,8 @@ pub(super) enum Fault {
     OldForm(Fields),
     /// An act that needs a fresh proof of who it is; the form goes on after it.
     Unproved(Option<Fields>),
+    /// Nobody has claimed the server yet.
+    Unclaimed,
     /// Nobody is signed in.
     SignIn,
     /// The second factor is still to come, or to be enrolled.
@@ -65,6 +67,12 @@ struct FaultPage {
 }
 
 #[derive(Template)]
+#[template(path = "error/unclaimed.html")]
+struct UnclaimedPage {
+    ui: Ui,
+}
+
+#[derive(Template)]
 #[template(path = "error/old_form.html")]
 struct OldFormPage {
     ui: Ui,
@@ -73,7 +81,7 @@ struct OldFormPage {
 }
 
 /// Makes the page of a fault.
-pub(super) fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response {
+pub(super) async fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response {
     let ui = Ui::new(web, visitor);
     match fault {
         Fault::SignIn if ui.wants_page() => redirect(&ui.sign_in_url()),
@@ -86,7 +94,11 @@ pub(super) fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response {
             let (action, fields) = (ui.path().to_owned(), fields.carried());
             rendered(StatusCode::FORBIDDEN, &OldFormPage { ui, action, fields })
         }
-        Fault::Unproved(fields) => super::page::sudo::ask(ui, fields),
+        Fault::Unproved(fields) => match super::page::sudo::ask(web, visitor, ui, fields).await {
+            Ok(asked) => asked,
+            Err(refusal) => in_words(Ui::new(web, visitor), &refusal.into()),
+        },
+        Fault::Unclaimed => rendered(StatusCode::SERVICE_UNAVAILABLE, &UnclaimedPage { ui }),
         fault => in_words(ui, &fault),
     }
 }
@@ -127,7 +139,9 @@ fn status(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::TooMuch => (StatusCode::PAYLOAD_TOO_LARGE, "too-much"),
         Fault::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
         // These have pages of their own.
-        Fault::OldForm(_) | Fault::Unproved(_) | Fault::Unfinished(_) => (StatusCode::FORBIDDEN, "foreign"),
+        Fault::OldForm(_) | Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => {
+            (StatusCode::FORBIDDEN, "foreign")
+        }
     }
 }
 

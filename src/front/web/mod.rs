@@ -4,11 +4,13 @@
 //! its templates, its handlers, its `routes()`. Handlers read forms by `extract`, ask services, and answer with a template
 //! or a [`error::Fault`]; `ui` is what every page knows.
 
+mod agent;
 mod asset;
 mod connection;
 mod error;
 mod extract;
 mod page;
+mod problems;
 mod router;
 mod text;
 mod ui;
@@ -18,7 +20,9 @@ pub use connection::{serve, serve_plain};
 pub use router::table;
 
 use crate::model::network::Network;
+use crate::net::tls::ServerTls;
 use crate::service::Services;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Sent where the limits turn a plain connection away.
@@ -26,11 +30,17 @@ pub const TURNED_AWAY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 60\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// How the web side is put together.
-#[derive(Debug, Clone)]
+#[derive(Clone, Default)]
 pub struct Options {
     /// `https://host` or `https://host:port`: every link and every check of Origin.
     pub url: String,
     pub hostname: String,
+    /// The configuration file says the host name, so the browser may not.
+    pub hostname_is_fixed: bool,
+    /// Where each door listens, by key of `[listen]`: what mail programs are told.
+    pub doors: BTreeMap<&'static str, Vec<String>>,
+    /// The certificate that the setup shows.
+    pub tls: Option<ServerTls>,
     /// Networks whose forwarding headers say who asks.
     pub proxies: Vec<Network>,
 }

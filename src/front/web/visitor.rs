@@ -150,21 +150,20 @@ impl Visitor {
     /// What its forms are bound to: the session, or a cookie of their own before there is one, so that nobody can be
     /// signed in as somebody else by a form from elsewhere.
     pub fn binding(&self, web: &Web) -> String {
-        if let Some(session) = &self.0.session {
-            return session.binding();
+        match &self.0.session {
+            Some(session) => session.binding(),
+            None => format!("stranger {}", self.stranger(web)),
         }
+    }
+
+    /// What binds things to this browser before it signs in: made now, where it has no such cookie yet.
+    pub fn stranger(&self, web: &Web) -> &str {
         let fresh = || {
             let made = web.services().sessions.stranger().map(|token| token.expose().clone()).unwrap_or_default();
             self.put(cookie(STRANGER, made.clone()));
             made
         };
-        let value = self.0.stranger.as_ref().unwrap_or_else(|| self.0.fresh_stranger.get_or_init(fresh));
-        format!("stranger {value}")
-    }
-
-    /// What binds things to this browser before it signs in; `None`: it has no such cookie yet.
-    pub fn stranger(&self) -> Option<&str> {
-        self.0.stranger.as_deref()
+        self.0.stranger.as_ref().unwrap_or_else(|| self.0.fresh_stranger.get_or_init(fresh))
     }
 
     /// Gives the browser a session's token. What it was bound to before is forgotten.
@@ -246,17 +245,23 @@ pub(super) async fn receive(State(web): State<Web>, mut request: Request, next: 
         cookies: Mutex::default(),
     };
     let visitor = Visitor(Arc::new(inner));
-    if visitor.has_ended() {
+    // A form that is sent twice comes the second time with a token that the first answer has replaced: it must not take
+    // the new one away.
+    if visitor.has_ended() && request.method().is_safe() {
         visitor.sign_out();
     }
+    let fault = match fault {
+        None => unclaimed(&web, visitor.path()).await,
+        some => some,
+    };
     request.extensions_mut().insert(visitor.clone());
     let mut answer = match fault {
         // The database is away: nobody can be told from a stranger now.
-        Some(fault) => super::error::page(&web, &visitor, fault),
+        Some(fault) => super::error::page(&web, &visitor, fault).await,
         None => {
             let mut answer = next.run(request).await;
             match answer.extensions_mut().remove::<Fault>() {
-                Some(fault) => super::error::page(&web, &visitor, fault),
+                Some(fault) => super::error::page(&web, &visitor, fault).await,
                 None => answer,
             }
         }
@@ -271,6 +276,18 @@ pub(super) async fn receive(State(web): State<Web>, mut request: Request, next: 
         }
     }
     answer
+}
+
+/// Until somebody has claimed the server there is nothing but the setup, and the source for everybody.
+async fn unclaimed(web: &Web, path: &str) -> Option<Fault> {
+    if path.starts_with("/setup/") || path.starts_with("/source") {
+        return None;
+    }
+    match web.services().setup.is_claimed().await {
+        Ok(true) => None,
+        Ok(false) => Some(Fault::Unclaimed),
+        Err(refusal) => Some(refusal.into()),
+    }
 }
 
 fn text_of(headers: &HeaderMap, name: header::HeaderName) -> &str {

@@ -64,6 +64,11 @@ impl Accounts {
         Ok(who.renewed(renewed))
     }
 
+    /// Since when a member has the present password.
+    pub async fn password_since(&self, who: &Identity) -> Result<Option<DateTime<Utc>>> {
+        Ok(self.base.store.password_since(who.account()).await?)
+    }
+
     /// What is wrong with a password that a member would choose, off the I/O threads; for a page that has words of its
     /// own. Verbs that set one ask it too.
     pub async fn fault(&self, password: &Secret<String>, name: &str, address: &Address) -> Result<Option<Fault>> {

@@ -78,7 +78,7 @@ impl Login {
         Ok(WebProof { who, role, second })
     }
 
-    /// The second half of a sign-in, or its repetition in a session: a code of the authenticator app or a recovery code,
+    /// The second half of a sign-in: a code of the authenticator app or a recovery code,
     /// each taken once. A recovery code that is used up is audited and told; it is no change of credentials, and ends
     /// no session.
     ///
@@ -87,13 +87,25 @@ impl Login {
     /// account was changed since the password was proved.
     pub async fn second_factor(&self, origin: &Origin, agent: &str, who: &Identity, code: &str) -> Result<()> {
         let origin = &Origin { protocol: Protocol::Web, ..origin.clone() };
+        self.code(origin, agent, who, code).await?;
+        self.limiter.succeeded(origin, who.address(), who.account(), Standing::Open).await?;
+        self.note(origin, agent, who.account()).await
+    }
+
+    /// Proves the second factor anew, beside [`Login::sudo`].
+    ///
+    /// # Errors
+    /// As [`Login::second_factor`].
+    pub async fn sudo_code(&self, origin: &Origin, who: &Identity, code: &str) -> Result<()> {
+        self.code(&Origin { protocol: Protocol::Web, ..origin.clone() }, "", who, code).await
+    }
+
+    async fn code(&self, origin: &Origin, agent: &str, who: &Identity, code: &str) -> Result<()> {
         let row = self.try_again(origin, Trial::Code, who).await?;
         if !self.takes_code(origin, who, &row, code).await? {
             return Err(self.failed_again(origin, agent, who).await?);
         }
-        self.limiter.give_back(Trial::Code, who.address()).await?;
-        self.limiter.succeeded(origin, who.address(), who.account(), Standing::Open).await?;
-        self.note(origin, agent, who.account()).await
+        self.limiter.give_back(Trial::Code, who.address()).await
     }
 
     /// Proves the main password anew, in a session that is about to do something grave.

@@ -2,19 +2,57 @@
 // the matrix, and so does an entry without a route.
 //
 // An address for `{…}` is taken from the links of the pages before it. `to`: it leads on, by role or for all.
-// `file`: no page, but something to download or to read by a program, of this media type.
+// `apart`: it has a test of its own, for this reason; here it is only seen to turn away who may not have it.
+// `file`: no page, but something to download or to read by a program, of this media type. `sample`: its links lead nowhere.
+// `absent`: the demo, which is set up, has nothing there, and says so. `of`: the roles that have one of these.
 
 export const PAGES = {
   '/sign-in': { to: { member: '/', admin: '/', owner: '/' } },
   '/': { to: { out: '/sign-in', member: '/mail', admin: '/mail', owner: '/mail' } },
+  '/_gallery': { sample: true },
+  '/_gallery/public': { sample: true },
+  '/_gallery/settings': { sample: true },
+  '/_gallery/admin': { sample: true },
+  '/_gallery/mail': { sample: true },
+  '/_gallery/mail/2': { sample: true },
+  '/_gallery/compose': { sample: true },
+  '/sign-in/code': { to: { member: '/', admin: '/', owner: '/' } },
+  '/welcome': {},
+  '/welcome/{token}': { absent: true },
+  '/setup': { absent: true },
+  '/setup/{token}': { absent: true },
+  '/setup/second-factor': { absent: true },
+  '/setup/codes': { absent: true },
+  '/setup/name': { absent: true },
+  '/setup/domain': { absent: true },
+  '/setup/certificate': { absent: true },
+  '/setup/done': { absent: true },
+  '/settings': { to: '/settings/sign-in' },
+  '/settings/sign-in': {},
+  '/settings/password': {},
+  '/settings/second-factor': {},
+  '/settings/second-factor/off': { to: '/settings/sign-in' },
+  '/settings/recovery-codes': { to: { member: '/settings/second-factor' } },
+  '/settings/apps': {},
+  '/settings/apps/{id}/revoke': { of: ['admin', 'owner'] },
+  '/settings/sessions': {},
+  '/settings/look': {},
   '/source': {},
   '/source/mailstead.tar.gz': { file: /^application\/gzip/ },
   '/source/licence.txt': { file: /^text\/plain/ },
   '/source/libraries.txt': { file: /^text\/plain/ },
 };
 
+const variables = (route) => route.split('{').length - 1;
+
 /** Whether a path is an address of a route, as axum writes routes: `{name}` is one part, `{*name}` the rest. */
-export function matches(route, path) {
+function matches(route, path) {
   const pattern = route.replace(/[.]/g, '\\.').replace(/\{\*[^}]+\}/g, '.+').replace(/\{[^}]+\}/g, '[^/]+');
   return new RegExp(`^${pattern}$`).test(path);
+}
+
+/** The route that answers a link, of those given: a fixed part goes before a variable one, as in the router. */
+export function routeOf(link, routes) {
+  const found = routes.filter((route) => matches(route, link.split('?')[0]));
+  return found.sort((a, b) => variables(a) - variables(b))[0];
 }

@@ -6,9 +6,12 @@ use hyper::body::Bytes;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use mailstead::front::web::{self, Options, Site};
+use mailstead::model::address::Address;
+use mailstead::model::secret::Secret;
 use mailstead::net::listener::Accepted;
 use mailstead::net::stream::Stream;
 use mailstead::service::Services;
+use mailstead::service::account::{Actor, Role};
 use regex::Regex;
 use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +28,8 @@ pub struct Browser {
     pub peer: [u8; 4],
     /// The last token seen in a page.
     token: String,
+    /// A house that may still have to be claimed before there is anything to see.
+    unclaimed: Option<Services>,
 }
 
 /// What came back.
@@ -55,17 +60,22 @@ impl Answer {
 }
 
 pub fn site(services: &Services) -> Site {
-    let options = Options { url: URL.into(), hostname: "mail.example.test".into(), proxies: Vec::new() };
+    let doors = [("imaps", vec!["0.0.0.0:993".into()]), ("submission", vec!["0.0.0.0:587".into()])];
+    let options =
+        Options { url: URL.into(), hostname: "mail.example.test".into(), doors: doors.into(), ..Options::default() };
     Site::new(options, services.clone())
 }
 
 impl Browser {
+    /// In a house that has an owner: `owner@example.test` where the test made none.
     pub fn new(house: &House) -> Self {
-        Self::at(site(&house.services))
+        Self { unclaimed: Some(house.services.clone()), ..Self::at(site(&house.services)) }
     }
 
+    /// At a site as it is.
     pub fn at(site: Site) -> Self {
-        Self { site, cookies: BTreeMap::new(), headers: Vec::new(), peer: [192, 0, 2, 7], token: String::new() }
+        let (cookies, headers) = (BTreeMap::new(), Vec::new());
+        Self { site, cookies, headers, peer: [192, 0, 2, 7], token: String::new(), unclaimed: None }
     }
 
     pub async fn get(&mut self, path: &str) -> Answer {
@@ -98,6 +108,9 @@ impl Browser {
     }
 
     pub async fn send(&mut self, method: Method, path: &str, body: Option<String>) -> Answer {
+        if let Some(services) = self.unclaimed.take() {
+            claim(&services).await;
+        }
         let (ours, theirs) = Stream::memory();
         let accepted = Accepted {
             stream: ours,
@@ -139,4 +152,13 @@ impl Browser {
         }
         answer
     }
+}
+
+async fn claim(services: &Services) {
+    if services.setup.is_claimed().await.unwrap() {
+        return;
+    }
+    let owner = Address::parse("owner@example.test").unwrap();
+    let (actor, password) = (Actor::command_line(), Secret::new("the owner of it all".to_owned()));
+    services.accounts.add(&actor, &owner, "", Role::Owner, None, password).await.unwrap();
 }

@@ -1,18 +1,40 @@
 //! The pages, one subject a file: structs of its templates, handlers, routes.
 
+mod app_password;
 mod gallery;
 mod home;
+mod look;
+mod password;
 mod qr;
+mod second_factor;
+mod sessions;
+mod settings;
+mod setup;
 mod sign_in;
 mod source;
 pub(super) mod sudo;
+mod welcome;
 
 use super::router::Route;
 
 /// Every page of the house.
 pub(super) fn routes() -> Vec<Route> {
-    [gallery::routes(), home::routes(), sign_in::routes(), sudo::routes(), source::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        gallery::routes(),
+        home::routes(),
+        sign_in::routes(),
+        sudo::routes(),
+        setup::routes(),
+        welcome::routes(),
+        settings::routes(),
+        password::routes(),
+        second_factor::routes(),
+        app_password::routes(),
+        sessions::routes(),
+        look::routes(),
+        source::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -1,13 +1,15 @@
-//! Signing in and out.
+//! Signing in, in one step or two, and out.
 
-use super::super::Web;
 use super::super::error::{Fault, redirect, refusal_words, rendered, show};
 use super::super::extract::Fields;
 use super::super::router::{Access, Route, route};
 use super::super::ui::Ui;
-use super::super::visitor::Visitor;
+use super::super::visitor::{Flash, Visitor};
+use super::super::{Web, agent};
+use crate::model::secret::Secret;
 use crate::service::Refusal;
-use crate::service::session::Stage;
+use crate::service::login::{Identity, Previous, Protocol, Second, SignIn, WebProof};
+use crate::service::session::{Session, Stage};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
@@ -18,6 +20,7 @@ use serde::Deserialize;
 pub(super) fn routes() -> Vec<Route> {
     vec![
         route("/sign-in", "GET POST", Access::Public, get(ask).post(sign_in)),
+        route("/sign-in/code", "GET POST", Access::Half, get(ask_code).post(take_code)),
         route("/sign-out", "POST", Access::Half, post(sign_out)),
     ]
 }
@@ -27,8 +30,17 @@ pub(super) fn routes() -> Vec<Route> {
 struct SignInPage {
     ui: Ui,
     next: String,
-    name: String,
+    /// The name, as it was typed.
+    typed: String,
     problem: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/code.html")]
+struct CodePage {
+    ui: Ui,
+    next: String,
+    problem: String,
 }
 
 #[derive(Deserialize)]
@@ -37,40 +49,163 @@ pub(in super::super) struct Next {
     next: String,
 }
 
+/// Where only forms go: who is sent back there would find nothing.
+const NOWHERE: [&str; 3] = ["/sign-in", "/sign-out", "/sudo"];
+
 /// A place on this site: a path, and no `//host`.
 pub(super) fn local(next: &str) -> &str {
     let fine = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains(['\\', '\r', '\n', '\t'])
         && next.is_ascii()
-        && next.len() < 2000;
+        && next.len() < 2000
+        && !NOWHERE.contains(&next.split('?').next().unwrap_or_default());
     if fine { next } else { "/" }
 }
 
-async fn ask(ui: Ui, Query(Next { next }): Query<Next>) -> Response {
-    if ui.signed_in() {
-        return redirect(local(&next));
+async fn ask(ui: Ui, visitor: Visitor, Query(Next { next }): Query<Next>) -> Response {
+    let next = local(&next).to_owned();
+    match visitor.session().map(|session| session.stage) {
+        Some(Stage::Open) => redirect(&next),
+        // Somebody else may want to sign in here, or the same person anew.
+        Some(Stage::SecondFactor | Stage::Enrol) | None => {
+            show(&SignInPage { ui, next, typed: String::new(), problem: None })
+        }
     }
-    show(&SignInPage { ui, next: local(&next).to_owned(), name: String::new(), problem: None })
 }
 
 async fn sign_in(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields) -> Result<Response, Fault> {
-    let origin = visitor.origin();
-    let services = web.services();
-    match services.login.password(&origin, "", form.line("name"), &form.secret("password")).await {
-        Ok(who) => {
-            let token = services.sessions.begin(&who, Stage::Open, &origin, visitor.agent()).await?;
-            visitor.sign_in(&token);
-            Ok(redirect(local(form.text("next"))))
+    let (name, next) = (form.line("name").to_owned(), local(form.text("next")).to_owned());
+    let login = &web.services().login;
+    match login.web(&visitor.origin(), visitor.agent(), &name, &form.secret("password")).await {
+        Ok(proof) => enter(&web, &ui, &visitor, &proof, &next).await,
+        Err(refusal) => {
+            let (status, words) = no_proof(&ui, refusal, "sign-in-wrong")?;
+            Ok(rendered(status, &SignInPage { ui, next, typed: name, problem: Some(words) }))
         }
-        Err(refusal @ (Refusal::WrongCredentials | Refusal::SlowDown)) => {
-            let limited = matches!(refusal, Refusal::SlowDown);
-            let problem = Some(refusal_words(&ui, &refusal));
-            let (next, name) = (local(form.text("next")).to_owned(), form.line("name").to_owned());
-            let status = if limited { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::FORBIDDEN };
-            Ok(rendered(status, &SignInPage { ui, next, name, problem }))
+    }
+}
+
+/// Status and words for a proof that failed; `wrong` is the key for one that was wrong.
+///
+/// # Errors
+/// The refusal itself where it is none of the proof's.
+pub(super) fn no_proof(ui: &Ui, refusal: Refusal, wrong: &'static str) -> Result<(StatusCode, String), Fault> {
+    match refusal {
+        Refusal::WrongCredentials => Ok((StatusCode::FORBIDDEN, ui.say(wrong))),
+        Refusal::SlowDown => Ok((StatusCode::TOO_MANY_REQUESTS, refusal_words(ui, &refusal))),
+        other => Err(other.into()),
+    }
+}
+
+/// Begins the session of who gave the right password, and sends them where they go on.
+async fn enter(web: &Web, ui: &Ui, visitor: &Visitor, proof: &WebProof, next: &str) -> Result<Response, Fault> {
+    let (stage, place) = match proof.second {
+        Second::None => (Stage::Open, next.to_owned()),
+        Second::Required => {
+            let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
+            (Stage::SecondFactor, format!("/sign-in/code?next={next}"))
         }
+        Second::MustEnrol => (Stage::Enrol, "/settings/second-factor".to_owned()),
+    };
+    let sessions = &web.services().sessions;
+    if let Some(half) = visitor.session() {
+        sessions.end(half).await?;
+    }
+    visitor.sign_in(&sessions.begin(&proof.who, stage, &visitor.origin(), visitor.agent()).await?);
+    if stage == Stage::Open {
+        greet(web, ui, visitor, &proof.who, None).await?;
+    }
+    Ok(redirect(&place))
+}
+
+/// The same with a password that was set a moment ago: it is in the history like any sign-in, and who must have a second
+/// factor is asked for it.
+pub(super) async fn enter_with(
+    web: &Web,
+    ui: &Ui,
+    visitor: &Visitor,
+    name: &str,
+    password: &Secret<String>,
+    next: &str,
+) -> Result<Response, Fault> {
+    match web.services().login.web(&visitor.origin(), visitor.agent(), name, password).await {
+        Ok(proof) => enter(web, ui, visitor, &proof, next).await,
+        // Too many failures from here: the password is set all the same.
+        Err(Refusal::SlowDown) => Ok(redirect("/sign-in")),
         Err(other) => Err(other.into()),
+    }
+}
+
+/// Tells on the next page when they were here last, and whether somebody tried in vain since; `also` stands before it.
+async fn greet(web: &Web, ui: &Ui, visitor: &Visitor, who: &Identity, also: Option<String>) -> Result<(), Fault> {
+    let Previous { signed_in, failed } = web.services().login.previous(who).await?;
+    let since = signed_in.as_ref().map(|last| last.at);
+    let failed = failed.filter(|failed| since.is_none_or(|since| failed.at > since));
+    let last = signed_in.map(|last| ui.say2("sign-in-last", "at", ui.moment(&last.at), "from", place(ui, &last)));
+    let failed = failed.map(|try_| ui.say2("sign-in-failed", "at", ui.moment(&try_.at), "from", place(ui, &try_)));
+    let words: Vec<String> = also.into_iter().chain(last).chain(failed).collect();
+    if !words.is_empty() {
+        visitor.tell(&Flash { key: "signed-in".into(), thing: words.join(" "), ..Flash::default() });
+    }
+    Ok(())
+}
+
+/// From where, and with what, a sign-in came.
+pub(super) fn place(ui: &Ui, sign_in: &SignIn) -> String {
+    let peer = sign_in.peer.map(|peer| peer.to_string()).unwrap_or_default();
+    ui.say2("sign-in-place", "peer", peer, "with", with(ui, sign_in))
+}
+
+/// A browser, or a mail program by its protocol.
+pub(super) fn with(ui: &Ui, sign_in: &SignIn) -> String {
+    let program = |protocol: &str| ui.say1("agent-program", "protocol", protocol);
+    match sign_in.protocol {
+        Some(Protocol::Imap) => program("IMAP"),
+        Some(Protocol::Pop3) => program("POP3"),
+        Some(Protocol::ManageSieve) => program("ManageSieve"),
+        Some(Protocol::Smtp | Protocol::Submission | Protocol::Lmtp) => program("SMTP"),
+        Some(Protocol::Web) | None => agent::in_words(ui, &sign_in.agent),
+    }
+}
+
+/// The session that owes its second factor.
+fn owing(visitor: &Visitor) -> Result<&Session, Fault> {
+    let session = visitor.session().ok_or(Fault::SignIn)?;
+    match session.stage {
+        Stage::SecondFactor => Ok(session),
+        Stage::Open => Err(Fault::Unfinished("/")),
+        Stage::Enrol => Err(Fault::Unfinished("/settings/second-factor")),
+    }
+}
+
+async fn ask_code(ui: Ui, visitor: Visitor, Query(Next { next }): Query<Next>) -> Result<Response, Fault> {
+    owing(&visitor)?;
+    Ok(show(&CodePage { ui, next: local(&next).to_owned(), problem: String::new() }))
+}
+
+async fn take_code(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields) -> Result<Response, Fault> {
+    let session = owing(&visitor)?;
+    let next = local(form.text("next")).to_owned();
+    let services = web.services();
+    let code = form.line("code");
+    match services.login.second_factor(&visitor.origin(), visitor.agent(), &session.who, code).await {
+        Ok(()) => {
+            visitor.sign_in(&services.sessions.promote(session, Stage::Open).await?);
+            // Six digits are the app's; a recovery code is gone now.
+            let is_recovery = code.chars().filter(|c| c.is_alphanumeric()).count() > 6;
+            let left = match is_recovery {
+                true => Some(services.second_factors.state(&session.who).await?.codes),
+                false => None,
+            };
+            let used = left.map(|left| ui.count("sign-in-recovery-used", left));
+            greet(&web, &ui, &visitor, &session.who, used).await?;
+            Ok(redirect(&next))
+        }
+        Err(refusal) => {
+            let (status, problem) = no_proof(&ui, refusal, "sign-in-code-wrong")?;
+            Ok(rendered(status, &CodePage { ui, next, problem }))
+        }
     }
 }
 
@@ -88,10 +223,11 @@ mod tests {
 
     #[test]
     fn one_is_sent_on_within_this_site_alone() {
-        for fine in ["/mail", "/mail/1/2?x=y"] {
+        for fine in ["/mail", "/mail/1/2?x=y", "/sign-in/code"] {
             assert_eq!(local(fine), fine);
         }
-        for bad in ["", "mail", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/é"] {
+        let elsewhere = ["", "mail", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/é"];
+        for bad in elsewhere.into_iter().chain(["/sudo", "/sign-in?next=%2F", "/sign-out"]) {
             assert_eq!(local(bad), "/", "{bad}");
         }
     }

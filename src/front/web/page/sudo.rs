@@ -1,12 +1,13 @@
 //! A fresh proof of who it is, before acts that could take an account over. A form that was under way goes on after it.
 
 use super::super::Web;
-use super::super::error::{Fault, redirect, refusal_words, rendered, show};
+use super::super::error::{Fault, redirect, rendered, show};
 use super::super::extract::{Fields, Member};
+use super::super::problems::Problems;
 use super::super::router::{Access, Route, route};
 use super::super::ui::Ui;
 use super::super::visitor::Visitor;
-use super::sign_in::local;
+use super::sign_in::{local, no_proof};
 use crate::service::Refusal;
 use crate::service::session::Stage;
 use askama::Template;
@@ -27,7 +28,9 @@ struct SudoPage {
     to: String,
     /// A form that goes on is sent again as it was.
     fields: Option<Vec<(String, String)>>,
-    problem: Option<String>,
+    /// A code is asked for beside the password.
+    second: bool,
+    problems: Problems,
 }
 
 #[derive(Template)]
@@ -39,10 +42,20 @@ struct GoOnPage {
 }
 
 /// Asks for the proof in place of the page that was asked for.
-pub(in super::super) fn ask(ui: Ui, fields: Option<Fields>) -> Response {
+///
+/// # Errors
+/// [`Refusal::Stale`] where nobody is signed in any more.
+pub(in super::super) async fn ask(
+    web: &Web,
+    visitor: &Visitor,
+    ui: Ui,
+    fields: Option<Fields>,
+) -> Result<Response, Refusal> {
+    let session = visitor.session().ok_or(Refusal::Stale)?;
+    let second = web.services().second_factors.state(&session.who).await?.since.is_some();
     let to = local(ui.path()).to_owned();
-    let page = SudoPage { ui, to, fields: fields.map(Fields::carried), problem: None };
-    if page.fields.is_some() { rendered(StatusCode::FORBIDDEN, &page) } else { show(&page) }
+    let page = SudoPage { ui, to, fields: fields.map(Fields::carried), second, problems: Problems::default() };
+    Ok(if page.fields.is_some() { rendered(StatusCode::FORBIDDEN, &page) } else { show(&page) })
 }
 
 /// Fields of the form under way are carried with this in front of their names.
@@ -57,20 +70,22 @@ async fn prove(
 ) -> Result<Response, Fault> {
     let to = local(form.text("to")).to_owned();
     let fields = form.has("form").then(|| form.under(CARRIED));
-    let login = &web.services().login;
-    let name = session.who.address().to_string();
-    match login.password(&visitor.origin(), "", &name, &form.secret("password")).await {
-        Ok(_) => {
-            visitor.sign_in(&web.services().sessions.promote(&session, Stage::Open).await?);
-            Ok(match fields {
-                Some(fields) => show(&GoOnPage { ui, to, fields }),
-                None => redirect(&to),
-            })
-        }
-        Err(refusal @ (Refusal::WrongCredentials | Refusal::SlowDown)) => {
-            let problem = Some(refusal_words(&ui, &refusal));
-            Ok(rendered(StatusCode::FORBIDDEN, &SudoPage { ui, to, fields, problem }))
-        }
-        Err(other) => Err(other.into()),
+    let services = web.services();
+    let origin = visitor.origin();
+    let second = services.second_factors.state(&session.who).await?.since.is_some();
+    let mut failed = None;
+    if let Err(refusal) = services.login.sudo(&origin, &session.who, &form.secret("password")).await {
+        failed = Some(("password", no_proof(&ui, refusal, "sudo-wrong")?));
+    } else if second && let Err(refusal) = services.login.sudo_code(&origin, &session.who, form.line("code")).await {
+        failed = Some(("code", no_proof(&ui, refusal, "sign-in-code-wrong")?));
     }
+    if let Some((field, (status, words))) = failed {
+        let problems = Problems::one(field, words);
+        return Ok(rendered(status, &SudoPage { ui, to, fields, second, problems }));
+    }
+    visitor.sign_in(&services.sessions.promote(&session, Stage::Open).await?);
+    Ok(match fields {
+        Some(fields) => show(&GoOnPage { ui, to, fields }),
+        None => redirect(&to),
+    })
 }

@@ -13,7 +13,7 @@ use unic_langid::LanguageIdentifier;
 struct Files;
 
 /// Complete languages, the first is everybody's fallback. [`PSEUDO`] is made from it.
-const LANGUAGES: &[&str] = &["en"];
+pub(super) const LANGUAGES: &[&str] = &["en"];
 
 /// A language that nobody speaks: English with accents between `[!!` and `!!]`, so that a text that is not in a catalogue
 /// shows.
