@@ -51,3 +51,6 @@ refusal-too-many-allowed-senders-take-some-off-the-list-first = Too many allowed
 refusal-that-can-t-be-undone = That can’t be undone.
 refusal-the-file-broke-off-send-it-once-more = The file broke off: send it once more.
 refusal-too-many-files-are-waiting-send-or-discard-some-drafts-first = Too many files are waiting: send or discard some drafts first.
+refusal-a-size-within-the-limits-such-as-50mib-or-2gib = A size within the limits, such as 50MiB or 2GiB.
+refusal-a-whole-number-within-the-limits = A whole number within the limits.
+refusal-a-duration-within-the-limits-such-as-90s-5m-4h-or-5d = A duration within the limits, such as 90s, 5m, 4h or 5d.
