@@ -72,6 +72,7 @@ CREATE TABLE outbox (
     created_at   timestamptz NOT NULL
 );
 COMMENT ON TABLE outbox IS 'Mail of members that is held back for a moment, so that sending can be undone.';
+COMMENT ON COLUMN outbox.draft IS 'what is sent; it goes with the mail';
 COMMENT ON COLUMN outbox.revision IS 'of the draft that is sent: sending it once more is the same act';
 COMMENT ON COLUMN outbox.sender IS 'reverse path';
 COMMENT ON COLUMN outbox.recipients IS 'addresses of the envelope';

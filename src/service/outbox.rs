@@ -17,7 +17,7 @@ use super::submission::Submission;
 use super::{Base, Refusal, Result};
 use crate::mime::submission::signed_in_field;
 use crate::model::address::{Address, Domain};
-use crate::model::dsn::{BodyKind, DsnRequest, Ret};
+use crate::model::dsn::{BodyKind, DsnRequest, Notify, Ret};
 use crate::model::event::Event;
 use crate::model::flags::{FlagChange, Keyword, SystemFlags};
 use crate::model::ids::{DraftId, MailboxId, OutboxId};
@@ -43,6 +43,9 @@ const LEASE: TimeDelta = TimeDelta::minutes(1);
 const BATCH: i64 = 20;
 /// Longest wait without a look: covers hints that were lost.
 const POLL: Duration = Duration::from_secs(10);
+
+/// A browser asks for no reports beside those of failures.
+static NOTHING_ASKED: DsnRequest = DsnRequest { notify: Notify::empty(), orcpt: None };
 
 /// A message that will go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -341,21 +344,15 @@ impl Outbox {
         recipients: &'a [Address],
         bytes: Arc<Vec<u8>>,
     ) -> Result<Ready<'a>> {
-        static NOTHING_ASKED: DsnRequest = DsnRequest { notify: crate::model::dsn::Notify::empty(), orcpt: None };
         let now = self.base.clock.now();
         let hostname = self.submission.hostname();
         let signed_in = signed_in_field(hostname, who.address());
-        // No word of where the member sits (RFC 5321 §4.4 asks for the name only).
-        let received = format!(
-            "Received: from web by {hostname} (Mailstead) with HTTPS;\r\n\t{}\r\n",
-            held.created_at.to_rfc2822()
-        );
         let body = if bytes.is_ascii() { BodyKind::SevenBit } else { BodyKind::EightBit };
         let envelope = Envelope {
             sender: Some(sender),
             account: Some(who.account()),
             signed_in: signed_in.clone(),
-            received,
+            received: received_field(hostname, held.created_at),
             envid: None,
             ret: None,
             body,
@@ -372,15 +369,7 @@ impl Outbox {
             }
         }
         if let Some(mailbox) = self.sent(who).await? {
-            dispatch.keep(NewMessage {
-                account: who.account(),
-                mailbox,
-                blob: 0,
-                flags: SystemFlags::SEEN,
-                keywords: Vec::new(),
-                internal_at: now,
-                prefix: signed_in.into_bytes(),
-            });
+            dispatch.keep(copy_for_sender(who, mailbox, signed_in, now));
         }
         let blob = new_blob_of(bytes.clone()).await?;
         let mut ready = dispatch.ready(&self.base, &self.directory, hostname, blob, &bytes).await?;
@@ -414,6 +403,23 @@ impl Outbox {
             Err(other) => Err(other),
         }
     }
+}
+
+fn copy_for_sender(who: &Identity, mailbox: MailboxId, signed_in: String, now: DateTime<Utc>) -> NewMessage {
+    NewMessage {
+        account: who.account(),
+        mailbox,
+        blob: 0,
+        flags: SystemFlags::SEEN,
+        keywords: Vec::new(),
+        internal_at: now,
+        prefix: signed_in.into_bytes(),
+    }
+}
+
+/// The trace field, without a word of where the member sits: RFC 5321 §4.4 asks for names only.
+fn received_field(hostname: &str, at: DateTime<Utc>) -> String {
+    format!("Received: from web by {hostname} (Mailstead) with HTTPS;\r\n\t{}\r\n", at.to_rfc2822())
 }
 
 fn reported(to: &Address, fault: RecipientFault) -> Reported {

@@ -1,16 +1,18 @@
 //! Mail as the browser reads it: lists, conversations, one message, acts on many and their undoing, preferences.
 
-use crate::harness::house::House;
+use crate::harness::house::{House, deliver};
 use crate::harness::scene::Scene;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use mailstead::model::address::Address;
 use mailstead::model::flags::{FlagChange, Flags, Keyword, SystemFlags};
 use mailstead::model::ids::MailboxId;
 use mailstead::model::mailbox::{MailboxPath, SpecialUse};
+use mailstead::model::query::parse_query;
 use mailstead::model::secret::Secret;
 use mailstead::model::uidset::UidSet;
 use mailstead::service::Refusal;
 use mailstead::service::act::{Mark, Selection};
+use mailstead::service::find::Found;
 use mailstead::service::list::{Begin, Folder, Page};
 use mailstead::service::login::{Identity, Origin as Door, Protocol};
 use mailstead::service::mailbox::OpenMode;
@@ -228,7 +230,7 @@ async fn mail_of_members_is_known_and_forgeries_are_not_believed() {
         );
         let uid = desk.put("INBOX", &forged, Flags::default(), n as i64).await;
         assert_eq!(origin_of(&desk, "INBOX", uid).await, Origin::NotChecked, "appended");
-        let strange = crate::harness::house::deliver(&desk.house, "ann", &forged).await;
+        let strange = deliver(&desk.house, "ann", &forged).await;
         assert_eq!(origin_of(&desk, "INBOX", strange).await, Origin::NotChecked, "delivered");
     }
     // The copy keeps its mark wherever it goes.
@@ -365,7 +367,7 @@ async fn preferences_are_kept_and_bounded() {
     let same = Address::parse("news@shop.test").unwrap();
     assert!(preferences.shows_remote(&desk.ann, Some(&same)).await.unwrap());
     assert!(!preferences.shows_remote(&desk.ann, None).await.unwrap());
-    assert_eq!(preferences.remote_senders(&desk.ann).await.unwrap(), [same.clone()]);
+    assert_eq!(preferences.remote_senders(&desk.ann).await.unwrap(), std::slice::from_ref(&same));
     preferences.set(&desk.ann, &Preference { remote: Remote::Never, ..wanted }).await.unwrap();
     assert!(!preferences.shows_remote(&desk.ann, Some(&same)).await.unwrap());
     desk.house.damage("INSERT INTO remote_allowed SELECT account, 'x' || n || '@x.test' FROM remote_allowed, generate_series(1, 999) n").await;
@@ -373,4 +375,45 @@ async fn preferences_are_kept_and_bounded() {
     assert!(matches!(preferences.allow_remote(&desk.ann, &one_more, true).await, Err(Refusal::Limit(_))));
     preferences.allow_remote(&desk.ann, &same, false).await.unwrap();
     preferences.allow_remote(&desk.ann, &one_more, true).await.unwrap();
+}
+
+async fn find(desk: &Desk, raw: &str, page: usize) -> Found {
+    let query = parse_query(raw, desk.house.clock.now().date_naive()).unwrap();
+    desk.house.services.finder.find(&desk.ann, &query, page, 2).await.unwrap()
+}
+
+#[tokio::test]
+async fn mail_is_found_in_all_folders_newest_first_page_by_page() {
+    let desk = Desk::new().await;
+    for n in 0..5 {
+        deliver(&desk.house, "ann", &mail(&format!("tea {n}"))).await;
+        desk.house.clock.advance(TimeDelta::days(1));
+    }
+    let attached = "Subject: tea with file\r\nContent-Type: image/png; name=a.png\r\n\r\nx\r\n";
+    deliver(&desk.house, "ann", attached).await;
+    let inbox = desk.id("INBOX").await;
+    let pick = |uids: &[u32]| [Selection { mailbox: inbox, uids: uids.iter().copied().collect::<UidSet>() }];
+    let acts = &desk.house.services.acts;
+    acts.delete(&desk.ann, &pick(&[1])).await.unwrap();
+    acts.move_to(&desk.ann, &pick(&[2]), desk.id("Archive").await).await.unwrap();
+    acts.mark(&desk.ann, &pick(&[3]), Mark::Seen).await.unwrap();
+    let subjects = |found: &Found| found.lines.iter().map(|line| line.subject.clone()).collect::<Vec<_>>();
+    let first = find(&desk, "tea", 0).await;
+    assert_eq!((subjects(&first), first.total, first.pages), (vec!["tea with file".into(), "tea 4".into()], 5, 3));
+    assert!(first.complete);
+    assert_eq!(subjects(&find(&desk, "tea", 1).await), ["tea 3", "tea 2"]);
+    assert_eq!(subjects(&find(&desk, "tea", 2).await), ["tea 1"]);
+    for (query, expected) in [
+        ("in:trash tea", &["tea 0"][..]),
+        ("in:Archive from:bob", &["tea 1"]),
+        ("has:attachment", &["tea with file"]),
+        ("is:read", &["tea 2"]),
+        ("hello -\"tea 4\" newer:2d", &["tea 3"]),
+        ("in:anywhere older:4d", &["tea 0"]),
+        ("coffee", &[]),
+    ] {
+        assert_eq!(subjects(&find(&desk, query, 0).await), expected, "{query}");
+    }
+    let query = parse_query("in:nowhere x", desk.house.clock.now().date_naive()).unwrap();
+    assert!(matches!(desk.house.services.finder.find(&desk.ann, &query, 0, 5).await, Err(Refusal::NotFound)));
 }

@@ -1,17 +1,14 @@
-//! Mail as the browser writes it: files, drafts, sending with undo; and finding it again.
+//! Mail as the browser writes it: files, drafts, sending with undo.
 
 use crate::harness::house::{House, deliver};
 use chrono::TimeDelta;
 use mailstead::model::address::Address;
 use mailstead::model::flags::SystemFlags;
 use mailstead::model::ids::{DraftId, MailboxId};
-use mailstead::model::query::parse_query;
 use mailstead::model::secret::Secret;
-use mailstead::model::uidset::UidSet;
 use mailstead::service::account::Actor;
 use mailstead::service::act::Selection;
 use mailstead::service::draft::{Beginning, DraftText, Mode, Saved};
-use mailstead::service::find::Found;
 use mailstead::service::list::{Begin, Line};
 use mailstead::service::login::{Identity, Origin as Door, Protocol};
 use mailstead::service::outbox::{Held, RecipientFault, RefusedRecipient, Sending};
@@ -457,46 +454,4 @@ async fn a_message_is_passed_on_with_its_files_or_whole() {
     let message = services.reader.find(&desk.ann, inbox, uid).await.unwrap();
     assert!(message.is_forwarded() && !message.is_answered());
     desk.sound().await;
-}
-
-async fn find(desk: &Desk, raw: &str, page: usize) -> Found {
-    let query = parse_query(raw, desk.house.clock.now().date_naive()).unwrap();
-    desk.services().finder.find(&desk.ann, &query, page, 2).await.unwrap()
-}
-
-#[tokio::test]
-async fn mail_is_found_in_all_folders_newest_first_page_by_page() {
-    let desk = Desk::new().await;
-    let mail = |subject: &str, body: &str| format!("From: Bob <bob@x.test>\r\nSubject: {subject}\r\n\r\n{body}\r\n");
-    for n in 0..5 {
-        deliver(&desk.house, "ann", &mail(&format!("tea {n}"), "about leaves")).await;
-        desk.house.clock.advance(TimeDelta::days(1));
-    }
-    let attached = "Subject: tea with file\r\nContent-Type: image/png; name=a.png\r\n\r\nx\r\n";
-    deliver(&desk.house, "ann", attached).await;
-    let inbox = desk.id(&desk.ann, "INBOX").await;
-    let pick = |uids: &[u32]| [Selection { mailbox: inbox, uids: uids.iter().copied().collect::<UidSet>() }];
-    let acts = &desk.services().acts;
-    acts.delete(&desk.ann, &pick(&[1])).await.unwrap();
-    acts.move_to(&desk.ann, &pick(&[2]), desk.id(&desk.ann, "Archive").await).await.unwrap();
-    acts.mark(&desk.ann, &pick(&[3]), mailstead::service::act::Mark::Seen).await.unwrap();
-    let subjects = |found: &Found| found.lines.iter().map(|line| line.subject.clone()).collect::<Vec<_>>();
-    let first = find(&desk, "tea", 0).await;
-    assert_eq!((subjects(&first), first.total, first.pages), (vec!["tea with file".into(), "tea 4".into()], 5, 3));
-    assert!(first.complete);
-    assert_eq!(subjects(&find(&desk, "tea", 1).await), ["tea 3", "tea 2"]);
-    assert_eq!(subjects(&find(&desk, "tea", 2).await), ["tea 1"]);
-    for (query, expected) in [
-        ("in:trash tea", &["tea 0"][..]),
-        ("in:Archive from:bob", &["tea 1"]),
-        ("has:attachment", &["tea with file"]),
-        ("is:read", &["tea 2"]),
-        ("leaves -\"tea 4\" newer:2d", &["tea 3"]),
-        ("in:anywhere older:4d", &["tea 0"]),
-        ("coffee", &[]),
-    ] {
-        assert_eq!(subjects(&find(&desk, query, 0).await), expected, "{query}");
-    }
-    let query = parse_query("in:nowhere x", desk.house.clock.now().date_naive()).unwrap();
-    assert!(matches!(desk.services().finder.find(&desk.ann, &query, 0, 5).await, Err(Refusal::NotFound)));
 }
