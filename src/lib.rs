@@ -28,6 +28,9 @@
 //! rest in one transaction, `relay/worker` claims what is due, `relay/session` hands it over, `service/queue` writes what
 //! came of it together with the report to its sender (`service/dsn`).
 //!
+//! A message is written in the browser: `service/draft` keeps it as it is typed, `service/upload` its files,
+//! `service/outbox` checks all of it, holds it back while it can be undone, and takes it the same way by `service/dispatch`.
+//!
 //! # Where this differs from the first plan
 //!
 //! - What every line-based door does alike to sign somebody in is `front/sign_in`, beside the doors.

@@ -69,7 +69,8 @@ impl Browser {
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
         let octets = body.collect().await.expect("body").to_bytes();
-        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let header =
+            |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let mut text = String::new();
         if header(header::CONTENT_ENCODING) == "gzip" {
             flate2::read::GzDecoder::new(&octets[..]).read_to_string(&mut text).expect("gzip");
@@ -96,7 +97,7 @@ impl Browser {
     /// Octets on the wire of a page and all that it loads, and of its scripts alone.
     async fn weigh(&mut self, path: &str) -> (usize, usize) {
         let page = self.get(path).await;
-        let assets = Regex::new(r#"/static/[^"#]+"#).expect("pattern");
+        let assets = Regex::new(r##"/static/[^"#]+"##).expect("pattern");
         let mut names: Vec<String> = assets.find_iter(&page.text).map(|found| found.as_str().to_owned()).collect();
         names.sort();
         names.dedup();
@@ -165,7 +166,11 @@ pub async fn web(bench: &Bench, tls: &ClientTls) {
     println!("\nPages over TLS, compressed; {BROWSERS} browsers without a pause on the same cores");
     let mut browser = Browser::open(&bench.place("https"), tls).await;
     let (all, scripts) = browser.weigh("/sign-in").await;
-    report("sign-in page with all it loads", format!("{:.1} kB, scripts {scripts} B", all as f64 / 1e3), "≤ 30 kB, no script");
+    report(
+        "sign-in page with all it loads",
+        format!("{:.1} kB, scripts {scripts} B", all as f64 / 1e3),
+        "≤ 30 kB, no script",
+    );
     browser.sign_in("b100").await;
     let (all, scripts) = browser.weigh("/mail").await;
     let (all, scripts) = (all as f64 / 1e3, scripts as f64 / 1e3);

@@ -334,6 +334,8 @@ async fn run(
 ) -> Result<()> {
     let relay = start_relay(config, house)?;
     tokio::spawn(keep_house(house.services.clone(), house.stop.clone()));
+    let (services, stop) = (house.services.clone(), house.stop.clone());
+    tokio::spawn(async move { services.outbox.run(services.events(), stop).await });
     let file = ReadyFile::write(&config.data_dir, listening)?;
     ready(listening);
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);

@@ -21,5 +21,6 @@ pub mod structure;
 pub mod subject;
 pub mod submission;
 pub mod text;
+pub mod transfer;
 pub mod view;
 pub mod words;

@@ -1,6 +1,6 @@
 //! What submission does to a header (RFC 6409 §8): reads the senders, drops Bcc, adds Date and Message-ID.
 
-use super::header::{end_of_header, fields, unfold};
+use super::header::{end_of_header, fields, find, unfold};
 use super::mailboxes::mailboxes;
 use crate::model::address::Address;
 
@@ -69,6 +69,21 @@ pub fn prepare(raw: &[u8], date: &str, message_id: &str) -> Vec<u8> {
     out
 }
 
+/// The field that says who was signed in when a message was handed in (RFC 8601 §2.7.4), for the prefix of copies that
+/// stay here.
+pub fn signed_in_field(host: &str, address: &Address) -> String {
+    format!("Authentication-Results: {host};\r\n\tauth=pass smtp.auth={address}\r\n")
+}
+
+/// The address of [`signed_in_field`] in a prefix; `None`: it has none, or one of another host.
+pub fn signed_in_as(prefix: &[u8], host: &str) -> Option<Address> {
+    let field = find(prefix, "Authentication-Results")?;
+    let value = String::from_utf8(unfold(field.value)).ok()?;
+    let (id, result) = value.split_once(';')?;
+    let address = result.trim_start().strip_prefix("auth=pass smtp.auth=")?;
+    id.eq_ignore_ascii_case(host).then(|| Address::parse(address).ok()).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,6 +128,18 @@ mod tests {
         ] {
             assert_eq!(read(raw), Err(why), "{raw:.80}");
         }
+    }
+
+    #[test]
+    fn who_was_signed_in_is_read_as_it_was_written() {
+        let address = Address::parse("\"a; b\"@x.test").unwrap();
+        let prefix = format!("Return-Path: <a@x.test>\r\n{}", signed_in_field("mail.x.test", &address));
+        assert_eq!(signed_in_as(prefix.as_bytes(), "mail.x.test"), Some(address));
+        assert_eq!(signed_in_as(prefix.as_bytes(), "mail.y.test"), None);
+        assert_eq!(
+            signed_in_as(b"Authentication-Results: mail.x.test; auth=fail smtp.auth=a@x.test\r\n", "mail.x.test"),
+            None
+        );
     }
 
     #[test]

@@ -76,6 +76,13 @@ pub fn preview(raw: &[u8], root: &Part, most: usize) -> String {
     out
 }
 
+/// The text that a reader would see first, of HTML where there is nothing else.
+pub fn body(raw: &[u8], root: &Part) -> String {
+    let Some(part) = first_text(root) else { return String::new() };
+    let text = decode_part(raw, part);
+    if part.media().1 == "html" { html_to_text(&text) } else { text }
+}
+
 /// The text of HTML, for previews and searches.
 pub fn html_to_text(html: &str) -> String {
     mail_parser::decoders::html::html_to_text(html)

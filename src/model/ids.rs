@@ -33,6 +33,12 @@ id!(
     QueueRecipientId,
     /// A row of `audit`.
     AuditId,
+    /// A message being written in the browser.
+    DraftId,
+    /// A file for a message that is not written yet.
+    UploadId,
+    /// A message held back so that sending can be undone.
+    OutboxId,
 );
 
 /// A message's number in its mailbox: never 0, never reused (RFC 9051 §2.3.1.1).

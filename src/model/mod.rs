@@ -11,6 +11,7 @@ pub mod ids;
 pub mod imap_string;
 pub mod mailbox;
 pub mod network;
+pub mod query;
 pub mod search;
 pub mod secret;
 pub mod sequence;

@@ -33,6 +33,8 @@ pub enum Key {
     Body(String),
     /// Text in header or body.
     Text(String),
+    /// It has what people call an attachment.
+    Attachment,
     /// MODSEQ at or above.
     ModSeq(ModSeq),
 }

@@ -41,6 +41,12 @@ impl UidSet {
         self.0.iter().map(|(a, b)| *a..=*b)
     }
 
+    /// Those above `n`.
+    pub fn above(&self, n: u32) -> Self {
+        let Some(from) = n.checked_add(1) else { return Self::default() };
+        Self::from_ranges(self.ranges().map(|range| (*range.start()).max(from)..=*range.end()))
+    }
+
     /// Every number, ascending.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = u32> + '_ {
         self.ranges().flatten()
@@ -110,6 +116,7 @@ mod tests {
             prop_assert_eq!(&pushed, &built);
             prop_assert_eq!(built.iter().collect::<Vec<_>>(), naive.iter().copied().collect::<Vec<_>>());
             prop_assert_eq!(built.len(), naive.len() as u64);
+            prop_assert_eq!(built.above(30).iter().collect::<Vec<_>>(), naive.range(31..).copied().collect::<Vec<_>>());
             prop_assert!((0..70).all(|n| built.contains(n) == naive.contains(&n)));
         }
     }

@@ -85,7 +85,8 @@ impl Delivery {
         let envelope = Envelope {
             sender: sender.as_ref(),
             account: None,
-            received: &received,
+            signed_in: String::new(),
+            received,
             envid: envid.as_deref(),
             ret,
             body,

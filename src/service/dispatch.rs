@@ -2,7 +2,7 @@
 //! sender, in one transaction (I11). Port 25, LMTP and submission differ in who may send, not in this.
 
 use super::directory::{Directory, Recipient};
-use super::dsn::{Delivered, delivered};
+use super::dsn::{Delivered, Post, delivered};
 use super::queue::of_report;
 use super::{Base, Result};
 use crate::model::address::Address;
@@ -12,6 +12,7 @@ use crate::model::ids::{AccountId, MailboxId};
 use crate::store::append::{Job, NewMessage};
 use crate::store::blob::NewBlob;
 use crate::store::queue::{NewQueued, NewRecipient};
+use crate::store::{Store, Tx};
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,8 +23,10 @@ pub(super) struct Envelope<'a> {
     pub sender: Option<&'a Address>,
     /// The member who sends.
     pub account: Option<AccountId>,
+    /// The field that says so in copies that stay here, CRLF at its end; empty for strangers.
+    pub signed_in: String,
     /// The whole Received field, folded, CRLF at its end.
-    pub received: &'a str,
+    pub received: String,
     pub envid: Option<&'a str>,
     pub ret: Option<Ret>,
     pub body: BodyKind,
@@ -54,7 +57,7 @@ impl<'a> Dispatch<'a> {
         if !ends.locals.is_empty() {
             self.reached.push((to, asked));
         }
-        let prefix = trace(self.envelope.sender, to, self.envelope.received);
+        let prefix = trace(&self.envelope, to);
         for local in ends.locals.iter().filter(|local| self.filed.insert(local.inbox)) {
             self.messages.push(NewMessage {
                 account: local.account,
@@ -67,13 +70,14 @@ impl<'a> Dispatch<'a> {
             });
         }
         for remote in &ends.remotes {
-            self.queue(remote, to, asked, format!("Delivered-To: {to}\r\n{}", self.envelope.received));
+            let prefix = format!("Delivered-To: {to}\r\n{}", self.envelope.received);
+            self.queue(remote, to, asked, prefix);
         }
     }
 
     /// An address elsewhere.
     pub fn add_elsewhere(&mut self, to: &Address, asked: &DsnRequest) {
-        self.queue(to, to, asked, self.envelope.received.to_owned());
+        self.queue(to, to, asked, self.envelope.received.clone());
     }
 
     fn queue(&mut self, to: &Address, asked_as: &Address, asked: &DsnRequest, prefix: String) {
@@ -88,6 +92,11 @@ impl<'a> Dispatch<'a> {
         }
     }
 
+    /// A copy for the sender's own mailboxes.
+    pub fn keep(&mut self, copy: NewMessage) {
+        self.messages.push(copy);
+    }
+
     /// Commits all of it; `original` are the octets of `blob`. What goes to mailboxes alone joins the commits of others.
     pub async fn commit(
         self,
@@ -97,49 +106,94 @@ impl<'a> Dispatch<'a> {
         blob: Arc<NewBlob>,
         original: &[u8],
     ) -> Result<()> {
-        let Self { envelope, now, messages, remotes, reached, .. } = self;
-        let Envelope { sender, account, envid, ret, body, smtputf8, .. } = envelope;
-        let mut job = Job { blobs: vec![blob.clone()], messages, now };
-        let report = Delivered { sender, envid, ret, body, recipients: reached, original };
-        let report = delivered(base, directory, hostname, report).await?.join(&mut job);
-        if remotes.is_empty() && report.is_none() {
-            if !job.messages.is_empty() {
-                base.store.messages_add(job).await?;
+        let ready = self.ready(base, directory, hostname, blob, original).await?;
+        if ready.remotes.is_empty() && ready.reports.is_empty() {
+            if !ready.job.messages.is_empty() {
+                base.store.messages_add(ready.job).await?;
             }
             return Ok(());
         }
-        let expires_at = now + base.settings.duration("queue.expiry");
-        let sender = sender.map_or_else(String::new, Address::to_string);
         let mut tx = base.store.begin().await?;
-        if !job.messages.is_empty() {
-            tx.messages_add(&base.store, &job).await?;
+        ready.write(&mut tx, &base.store).await?;
+        Ok(tx.commit_for_certain(&base.store).await?)
+    }
+
+    /// Does what is to be done before a transaction begins.
+    pub async fn ready(
+        self,
+        base: &Base,
+        directory: &Directory,
+        hostname: &str,
+        blob: Arc<NewBlob>,
+        original: &[u8],
+    ) -> Result<Ready<'a>> {
+        let Self { envelope, now, messages, remotes, reached, .. } = self;
+        let Envelope { sender, envid, ret, body, .. } = envelope;
+        let job = Job { blobs: vec![blob.clone()], messages, now };
+        let expires_at = now + base.settings.duration("queue.expiry");
+        let mut ready = Ready { job, blob, remotes, reports: Vec::new(), envelope, expires_at };
+        let report = Delivered { sender, envid, ret, body, recipients: reached, original };
+        ready.add_report(delivered(base, directory, hostname, report).await?);
+        Ok(ready)
+    }
+}
+
+/// All ends of a message, ready to be written.
+pub(super) struct Ready<'a> {
+    job: Job,
+    blob: Arc<NewBlob>,
+    remotes: Vec<NewRecipient>,
+    /// Those for senders who are elsewhere.
+    reports: Vec<(Arc<NewBlob>, Vec<Address>)>,
+    envelope: Envelope<'a>,
+    expires_at: DateTime<Utc>,
+}
+
+impl Ready<'_> {
+    /// A report that is committed with the message.
+    pub fn add_report(&mut self, report: Post) {
+        self.reports.extend(report.join(&mut self.job));
+    }
+
+    /// Mailboxes that get something.
+    pub fn mailboxes(&self) -> impl Iterator<Item = MailboxId> {
+        self.job.messages.iter().map(|message| message.mailbox)
+    }
+
+    /// Writes all of it: mailboxes first, then the queue.
+    pub async fn write(&self, tx: &mut Tx, store: &Store) -> Result<()> {
+        let now = self.job.now;
+        if !self.job.messages.is_empty() {
+            tx.messages_add(store, &self.job).await?;
         }
-        if !remotes.is_empty() {
+        if !self.remotes.is_empty() {
+            let Envelope { sender, account, envid, ret, body, smtputf8, .. } = self.envelope;
             let new = NewQueued {
-                blob: tx.blob_add(&blob, now).await?,
+                blob: tx.blob_add(&self.blob, now).await?,
                 account,
-                sender: &sender,
+                sender: &sender.map_or_else(String::new, Address::to_string),
                 envid,
                 ret: ret.map(Ret::number),
                 body: body.number(),
                 smtputf8,
-                size: blob.size,
+                size: self.blob.size,
                 hold_until: None,
-                expires_at,
-                recipients: remotes,
+                expires_at: self.expires_at,
+                recipients: self.remotes.clone(),
             };
             tx.queue_add(&new, now).await?;
         }
-        if let Some((report, to)) = report {
-            let id = tx.blob_add(&report, now).await?;
-            tx.queue_add(&of_report(id, report.size, &to, expires_at), now).await?;
+        for (report, to) in &self.reports {
+            let id = tx.blob_add(report, now).await?;
+            tx.queue_add(&of_report(id, report.size, to, self.expires_at), now).await?;
         }
-        Ok(tx.commit_for_certain(&base.store).await?)
+        Ok(())
     }
 }
 
-/// Return-Path, Delivered-To and Received, in that order (RFC 5321 §4.4).
-fn trace(sender: Option<&Address>, recipient: &Address, received: &str) -> Vec<u8> {
-    let sender = sender.map_or_else(String::new, Address::to_string);
-    format!("Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n{received}").into_bytes()
+/// Return-Path, Delivered-To, who was signed in, and Received, in that order (RFC 5321 §4.4, RFC 8601 §5).
+fn trace(envelope: &Envelope<'_>, recipient: &Address) -> Vec<u8> {
+    let sender = envelope.sender.map_or_else(String::new, Address::to_string);
+    let Envelope { signed_in, received, .. } = envelope;
+    format!("Return-Path: <{sender}>\r\nDelivered-To: {recipient}\r\n{signed_in}{received}").into_bytes()
 }

@@ -20,7 +20,7 @@ pub struct Fsck {
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// `blob`, `counters`, `message`, `size`, `queue`, `content`.
+    /// `blob`, `counters`, `message`, `size`, `queue`, `upload`, `outbox`, `content`.
     pub kind: &'static str,
     /// `blob 17`, `mailbox 4`, `mailbox 4 uid 12`.
     pub subject: String,
@@ -128,6 +128,13 @@ impl Fsck {
         }
         for id in self.base.store.queue_lost().await? {
             report.add("queue", format!("queue {id}"), "its octets are missing".into(), false);
+        }
+        let (files, held) = self.base.store.writing_lost().await?;
+        for id in files {
+            report.add("upload", format!("upload {id}"), "its octets are missing".into(), false);
+        }
+        for id in held {
+            report.add("outbox", format!("outbox {id}"), "its octets are missing".into(), false);
         }
         self.check_content(repair, report).await
     }

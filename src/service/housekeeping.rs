@@ -5,7 +5,8 @@ use crate::model::ids::BlobId;
 use crate::store::Tx;
 use chrono::TimeDelta;
 
-/// Longest a blob without a reader stays: a transaction that is about to point to it ends long before (I10).
+/// Longest a blob without a reader stays: a transaction that is about to point to it ends long before (I10). So long
+/// drafts that were thrown away can be had back, and files wait for their draft.
 const IDLE: TimeDelta = TimeDelta::hours(24);
 /// Rows that go in one transaction.
 const BATCH: i64 = 500;
@@ -31,6 +32,8 @@ pub struct Round {
     pub blobs: u64,
     pub restorable: u64,
     pub mailboxes: u64,
+    /// Drafts thrown away and files that belong to none.
+    pub writing: u64,
 }
 
 impl Housekeeping {
@@ -60,6 +63,14 @@ impl Housekeeping {
             tx.commit().await?;
             out.mailboxes += u64::from(gone);
             if !gone {
+                break;
+            }
+        }
+        while let Some(mut tx) = self.begin(&mut out).await? {
+            let gone = tx.draft_sweep(now - IDLE, BATCH).await? + tx.upload_sweep(now - IDLE, BATCH).await?;
+            tx.commit().await?;
+            out.writing += gone;
+            if gone == 0 {
                 break;
             }
         }

@@ -56,8 +56,8 @@ pub struct Mailboxes {
 }
 
 /// The rows of an account's tree by id, and their children.
-struct Tree {
-    rows: HashMap<MailboxId, MailboxRow>,
+pub(super) struct Tree {
+    pub(super) rows: HashMap<MailboxId, MailboxRow>,
     parents: HashSet<MailboxId>,
 }
 
@@ -67,7 +67,7 @@ impl Tree {
         Self { rows: rows.into_iter().map(|row| (row.id, row)).collect(), parents }
     }
 
-    fn path(&self, id: MailboxId) -> Result<MailboxPath> {
+    pub(super) fn path(&self, id: MailboxId) -> Result<MailboxPath> {
         let mut names = Vec::new();
         let mut next = Some(id);
         while let Some(id) = next {
@@ -101,6 +101,29 @@ impl Tree {
             }
         }
         Ok(true)
+    }
+
+    /// A mailbox that can be selected.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], for others' too.
+    pub(super) fn selectable(&self, id: MailboxId) -> Result<&MailboxRow> {
+        self.rows.get(&id).filter(|row| row.selectable).ok_or(Refusal::NotFound)
+    }
+
+    /// The mailbox of a special use.
+    pub(super) fn special(&self, use_: SpecialUse) -> Option<&MailboxRow> {
+        self.rows.values().find(|row| row.special_use == Some(use_))
+    }
+
+    /// Whether it is Trash or Junk, or lies below one of them.
+    pub(super) fn is_waste(&self, id: MailboxId) -> bool {
+        let waste = [SpecialUse::Trash, SpecialUse::Junk];
+        waste.iter().filter_map(|use_| self.special(*use_)).any(|row| self.is_below(id, row.id))
+    }
+
+    pub(super) fn has_children(&self, id: MailboxId) -> bool {
+        self.parents.contains(&id)
     }
 
     fn is_below(&self, id: MailboxId, ancestor: MailboxId) -> bool {
@@ -170,6 +193,29 @@ impl Mailboxes {
     pub async fn status_all(&self, who: &Identity) -> Result<Vec<(MailboxId, MailboxStatus)>> {
         let rows = self.base.store.mailbox_list(who.account()).await?;
         Ok(rows.iter().map(|row| (row.id, status(row))).collect())
+    }
+
+    /// The whole tree as it is now, in one statement.
+    pub(super) async fn tree(&self, who: &Identity) -> Result<Tree> {
+        Ok(Tree::of(self.base.store.mailbox_list(who.account()).await?))
+    }
+
+    /// The mailbox of a special use; made under its usual name where there is none, or the one that has this name.
+    ///
+    /// # Errors
+    /// [`Refusal::Limit`]; [`Refusal::Invalid`] where the name can't be given that use.
+    pub(super) async fn special(&self, who: &Identity, use_: SpecialUse) -> Result<MailboxId> {
+        if let Some(id) = self.base.store.mailbox_find_special(who.account(), use_).await? {
+            return Ok(id);
+        }
+        let name = use_.attribute().trim_start_matches('\\');
+        let path = MailboxPath::parse(name).map_err(|e| Refusal::Internal(e.into()))?;
+        match self.create(who, &path, Some(use_)).await {
+            Ok(made) => Ok(made.last().ok_or(Refusal::NotFound)?.id),
+            // Another session was faster, or the name is in use for something else.
+            Err(Refusal::Exists) => Ok(self.find(who, &path).await?.id),
+            Err(other) => Err(other),
+        }
     }
 
     /// The selectable mailbox at a path.

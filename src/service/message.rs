@@ -33,6 +33,8 @@ pub struct Want {
     pub parts: bool,
     /// The UTF-8 form of the envelope where there is one.
     pub utf8: bool,
+    /// Whether it has an attachment.
+    pub attachment: bool,
 }
 
 /// A message as FETCH reads it.
@@ -51,7 +53,15 @@ pub struct Row {
     pub bodystructure: Option<Bytes>,
     /// As [`crate::mime::section::decode`] reads it.
     pub parts: Option<Bytes>,
+    /// If asked for.
+    pub attachment: bool,
     blob: BlobId,
+}
+
+impl Row {
+    pub(super) fn blob(&self) -> BlobId {
+        self.blob
+    }
 }
 
 impl From<MessageRow> for Row {
@@ -68,6 +78,7 @@ impl From<MessageRow> for Row {
             body: row.body.map(Bytes::from),
             bodystructure: row.bodystructure.map(Bytes::from),
             parts: row.parts.map(Bytes::from),
+            attachment: row.attachment,
             blob: row.blob,
         }
     }
@@ -186,6 +197,7 @@ impl Messages {
             bodystructure: want.bodystructure,
             parts: want.parts,
             utf8: want.utf8,
+            attachment: want.attachment,
         };
         Fetching { base: self.base.clone(), mailbox: view.mailbox(), left: uids.clone(), columns }
     }
@@ -253,7 +265,7 @@ impl Messages {
         let target = self.mailboxes.find(who, to).await?;
         let (octets, _) = self.base.store.message_usage(view.mailbox(), uids).await?;
         self.check_room(who, octets).await?;
-        self.transfer(view, uids, &target, false).await
+        copied(&target, self.transfer(view.mailbox(), uids, target.id, false).await?)
     }
 
     /// Moves messages to another mailbox, in one transaction.
@@ -265,25 +277,32 @@ impl Messages {
             return Err(Refusal::ReadOnly);
         }
         let target = self.mailboxes.find(who, to).await?;
-        self.transfer(view, uids, &target, true).await
+        copied(&target, self.transfer(view.mailbox(), uids, target.id, true).await?)
     }
 
-    async fn transfer(&self, view: &View, uids: &UidSet, target: &MailboxRow, and_remove: bool) -> Result<Copied> {
+    /// Copies or moves; answers old and new UIDs in order.
+    pub(super) async fn transfer(
+        &self,
+        from: MailboxId,
+        uids: &UidSet,
+        to: MailboxId,
+        and_remove: bool,
+    ) -> Result<Vec<(Uid, Uid)>> {
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
-        let locked = tx.mailbox_lock(&[view.mailbox(), target.id]).await?;
+        let locked = tx.mailbox_lock(&[from, to]).await?;
         let find = |id| locked.iter().find(|row| row.id == id).copied().ok_or(Refusal::NotFound);
-        let (source, to) = (find(view.mailbox())?, find(target.id)?);
+        let (source, to) = (find(from)?, find(to)?);
         let pairs = tx.message_copy(&source, uids, &to, now).await?;
-        let from: UidSet = pairs.iter().map(|(old, _)| *old).collect();
         if and_remove {
+            let from: UidSet = pairs.iter().map(|(old, _)| *old).collect();
             // Within one mailbox the copy has taken a modseq already.
             let source = if source.id == to.id { Locked { modseq: source.modseq + 1, ..source } } else { source };
             tx.message_expunge(&source, &from, Expunge::Moved, now).await?;
         }
         // A copy that was made and called failed would be made again.
         tx.commit_for_certain(&self.base.store).await?;
-        Ok(Copied { uidvalidity: target.uidvalidity, from, to: pairs.iter().map(|(_, new)| *new).collect() })
+        Ok(pairs)
     }
 
     /// Removes messages with `\Deleted`: all, or those named (UID EXPUNGE). Answers which went.
@@ -338,7 +357,9 @@ impl Messages {
         Ok(Appended { uidvalidity, uids: placed.iter().map(|p| p.uid).collect() })
     }
 
-    async fn check_room(&self, who: &Identity, octets: u64) -> Result<()> {
+    /// # Errors
+    /// [`Refusal::OverQuota`] if so many octets more would not fit.
+    pub(super) async fn check_room(&self, who: &Identity, octets: u64) -> Result<()> {
         let row = self.base.store.account_get(who.account()).await?.ok_or(Refusal::Stale)?;
         let quota = row.quota_bytes.unwrap_or_else(|| self.base.settings.number("quota.bytes"));
         if quota == 0 {
@@ -349,7 +370,7 @@ impl Messages {
     }
 
     /// Ids of keywords, ascending; those the owner has not used yet are added.
-    async fn keyword_ids(&self, owner: AccountId, keywords: &[Keyword]) -> Result<Vec<i16>> {
+    pub(super) async fn keyword_ids(&self, owner: AccountId, keywords: &[Keyword]) -> Result<Vec<i16>> {
         let mut out = Vec::with_capacity(keywords.len());
         for keyword in keywords {
             out.push(self.keyword_id(owner, keyword).await?);
@@ -378,6 +399,11 @@ impl Messages {
     }
 }
 
-fn one(locked: Vec<Locked>) -> Result<Locked> {
+fn copied(target: &MailboxRow, pairs: Vec<(Uid, Uid)>) -> Result<Copied> {
+    let (from, to) = (pairs.iter().map(|(old, _)| *old).collect(), pairs.iter().map(|(_, new)| *new).collect());
+    Ok(Copied { uidvalidity: target.uidvalidity, from, to })
+}
+
+pub(super) fn one(locked: Vec<Locked>) -> Result<Locked> {
     locked.into_iter().next().ok_or(Refusal::NotFound)
 }

@@ -2,6 +2,7 @@
 //! was asked (no wire, no net) and speaks to the store in short transactions.
 
 pub mod account;
+pub mod act;
 pub mod app_password;
 pub mod audit;
 mod backoff;
@@ -9,18 +10,25 @@ pub mod content;
 pub mod delivery;
 pub mod directory;
 mod dispatch;
+pub mod draft;
 pub mod dsn;
+pub mod find;
 pub mod fsck;
 pub mod housekeeping;
+pub mod letter;
+pub mod list;
 pub mod login;
 pub mod mailbox;
 pub mod message;
 mod notice;
+pub mod outbox;
 pub mod password;
 pub mod password_rules;
 pub mod people;
+pub mod preference;
 pub mod queue;
 pub mod readable;
+pub mod reader;
 pub mod rotate;
 pub mod seal;
 pub mod search;
@@ -34,6 +42,8 @@ pub mod spool;
 pub mod submission;
 mod token;
 pub mod totp;
+pub mod undo;
+pub mod upload;
 mod vault;
 pub mod watch;
 
@@ -123,6 +133,14 @@ pub struct Services {
     pub mailboxes: mailbox::Mailboxes,
     pub messages: message::Messages,
     pub searches: search::Searches,
+    pub lists: list::Lists,
+    pub finder: find::Finder,
+    pub reader: reader::Reader,
+    pub acts: act::Acts,
+    pub preferences: preference::Preferences,
+    pub uploads: upload::Uploads,
+    pub drafts: draft::Drafts,
+    pub outbox: outbox::Outbox,
     pub watchers: watch::Watchers,
     pub delivery: delivery::Delivery,
     pub submission: submission::Submission,
@@ -177,6 +195,13 @@ impl Services {
         let login = login::Login::new(base.clone(), hasher, notices.clone(), exempt);
         let accounts = account::Accounts::new(base.clone(), vault.clone(), login.clone(), notices.clone());
         let second_factors = second_factor::SecondFactors::new(base.clone(), login.clone(), notices.clone());
+        let submission = submission::Submission::new(base.clone(), directory.clone(), hostname.clone());
+        let reader =
+            reader::Reader::new(base.clone(), mailboxes.clone(), messages.clone(), submission.clone(), spool.clone());
+        let searches = search::Searches::new(messages.clone(), spool.clone());
+        let lists = list::Lists::new(base.clone(), mailboxes.clone());
+        let desk = Desk { directory: directory.clone(), mailboxes: mailboxes.clone(), messages: messages.clone() };
+        let (uploads, drafts, outbox) = desk.writing(&base, &reader, &submission, &spool);
         Ok(Self {
             sessions: session::Sessions::new(base.clone()),
             app_passwords: app_password::AppPasswords::new(base.clone(), vault.clone(), notices),
@@ -186,12 +211,20 @@ impl Services {
             login,
             accounts,
             second_factors,
-            searches: search::Searches::new(messages.clone(), spool.clone()),
+            finder: find::Finder::new(mailboxes.clone(), searches.clone(), lists.clone()),
+            searches,
+            lists,
             watchers: watch::Watchers::new(store.clone()),
+            preferences: preference::Preferences::new(base.clone()),
+            acts: act::Acts::new(base.clone(), mailboxes.clone(), messages.clone()),
             messages,
             mailboxes,
             delivery: delivery::Delivery::new(base.clone(), directory.clone(), hostname.clone()),
-            submission: submission::Submission::new(base.clone(), directory.clone(), hostname.clone()),
+            submission,
+            reader,
+            uploads,
+            drafts,
+            outbox,
             housekeeping: housekeeping::Housekeeping::new(base.clone()),
             fsck: fsck::Fsck::new(base.clone(), spool.clone()),
             rotation: rotate::Rotation::new(base.clone()),
@@ -207,6 +240,39 @@ impl Services {
     /// Hears every hint from now on.
     pub fn events(&self) -> tokio::sync::broadcast::Receiver<crate::model::event::Event> {
         self.store.hub().subscribe()
+    }
+}
+
+/// What the services of writing have in common.
+struct Desk {
+    directory: directory::Directory,
+    mailboxes: mailbox::Mailboxes,
+    messages: message::Messages,
+}
+
+impl Desk {
+    fn writing(
+        self,
+        base: &Base,
+        reader: &reader::Reader,
+        submission: &submission::Submission,
+        room: &spool::SpoolRoom,
+    ) -> (upload::Uploads, draft::Drafts, outbox::Outbox) {
+        let Self { directory, mailboxes, messages } = self;
+        let uploads = upload::Uploads::new(base.clone(), room.clone(), reader.clone());
+        let parts = draft::Parts {
+            mailboxes: mailboxes.clone(),
+            messages: messages.clone(),
+            reader: reader.clone(),
+            uploads: uploads.clone(),
+            submission: submission.clone(),
+            room: room.clone(),
+        };
+        let drafts = draft::Drafts::new(base.clone(), parts);
+        let (submission, room) = (submission.clone(), room.clone());
+        let parts = outbox::Parts { directory, mailboxes, messages, submission, drafts: drafts.clone(), room };
+        let outbox = outbox::Outbox::new(base.clone(), parts);
+        (uploads, drafts, outbox)
     }
 }
 

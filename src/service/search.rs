@@ -47,6 +47,7 @@ enum Test {
     Sent(When, NaiveDate),
     Larger(u64),
     Smaller(u64),
+    Attachment,
     Header {
         name: String,
         text: String,
@@ -98,7 +99,8 @@ impl Searches {
                 tokio::task::yield_now().await;
             }
         }
-        let want = Want { envelope: asks_sent(&key), parts: asks_texts(&key), ..Want::default() };
+        let attachment = any(&key, &|key| matches!(key, Test::Attachment));
+        let want = Want { envelope: asks_sent(&key), parts: asks_texts(&key), attachment, ..Want::default() };
         let mut fetching = self.messages.fetch(view, &open, want);
         while let Some(rows) = fetching.next().await? {
             for row in &rows {
@@ -191,6 +193,7 @@ fn ready(key: &Key, view: &View, saved: &UidSet, texts: &mut Vec<String>) -> Tes
         Key::Sent(when, day) => Test::Sent(*when, *day),
         Key::Larger(octets) => Test::Larger(*octets),
         Key::Smaller(octets) => Test::Smaller(*octets),
+        Key::Attachment => Test::Attachment,
         Key::Header { name, text } => Test::Header { name: name.to_ascii_lowercase(), text: fold(text) },
         Key::Body(text) => Test::Body(numbered(text)),
         Key::Text(text) => Test::Text(numbered(text)),
@@ -228,6 +231,7 @@ fn test(key: &Test, facts: &Facts<'_>) -> Option<bool> {
         Test::Sent(when, day) => facts.row.map(|row| sent_day(row).is_some_and(|sent| compare(*when, sent, *day))),
         Test::Larger(octets) => facts.row.map(|row| row.size > *octets),
         Test::Smaller(octets) => facts.row.map(|row| row.size < *octets),
+        Test::Attachment => facts.row.map(|row| row.attachment),
         Test::Header { name, text } => facts.header.map(|header| has_field(header, name, text)),
         Test::Body(text) => facts.body.map(|body| body[*text]),
         Test::Text(text) => {

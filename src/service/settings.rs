@@ -192,6 +192,13 @@ pub const DEFINITIONS: &[Definition] = &[
         reason: "How long expunged mail can be restored; it does not count against the quota.",
     },
     Definition {
+        name: "send.undo",
+        group: Group::Delivery,
+        kind: Kind::Duration { least: 0, most: 60 },
+        default: "10s",
+        reason: "How long a message written in the browser waits before it goes, so that sending can be undone; 0 sends at once.",
+    },
+    Definition {
         name: "server.hostname",
         group: Group::Server,
         kind: Kind::Text(Check::HostName),

@@ -149,6 +149,15 @@ impl Shelf {
         self.reload_dictionary(owner).await
     }
 
+    /// Names of keywords by their ids; those that are not known any more are missing.
+    pub async fn keywords(&self, owner: AccountId, ids: &[i16]) -> Result<Vec<Keyword>> {
+        let mut known = self.dictionaries.get(&owner).unwrap_or_default();
+        if !ids.iter().all(|id| known.contains_key(id)) {
+            known = self.reload_dictionary(owner).await?;
+        }
+        Ok(ids.iter().filter_map(|id| known.get(id).cloned()).collect())
+    }
+
     pub async fn reload_dictionary(&self, owner: AccountId) -> Result<Arc<Dictionary>> {
         let list = self.base.store.keyword_list(owner).await?;
         let dictionary: Dictionary =

@@ -6,9 +6,10 @@ use super::dispatch::{Dispatch, Envelope};
 use super::login::Identity;
 use super::spool::Spooled;
 use super::{Base, Refusal, Result};
-use crate::mime::submission::{BadSenders, prepare, senders};
+use crate::mime::submission::{BadSenders, prepare, senders, signed_in_field};
 use crate::model::address::Address;
 use crate::model::dsn::{BodyKind, DsnRequest, Ret};
+use crate::model::ids::AccountId;
 use std::sync::Arc;
 
 /// A message with its envelope, as a member's client hands it in.
@@ -46,10 +47,18 @@ impl Submission {
     /// # Errors
     /// [`Refusal::Denied`].
     pub async fn may_send_as(&self, who: &Identity, sender: &Address) -> Result<()> {
+        if self.account_may_send_as(who.account(), sender).await? { Ok(()) } else { Err(Refusal::Denied) }
+    }
+
+    pub(super) async fn account_may_send_as(&self, account: AccountId, sender: &Address) -> Result<bool> {
         let detail = sender.split_detail().filter(|_| sender.is_plain());
         let base = detail.map_or_else(|| sender.key(), |(base, _)| base.key());
-        let own = self.base.store.address_is_of(who.account(), sender.domain().as_str(), &sender.key(), &base).await?;
-        if own { Ok(()) } else { Err(Refusal::Denied) }
+        Ok(self.base.store.address_is_of(account, sender.domain().as_str(), &sender.key(), &base).await?)
+    }
+
+    /// The name we are known by.
+    pub(super) fn hostname(&self) -> &str {
+        &self.hostname
     }
 
     /// Whether mail to an address makes sense: what is ours must exist and have room.
@@ -85,7 +94,8 @@ impl Submission {
         let envelope = Envelope {
             sender: outgoing.sender.as_ref(),
             account: Some(who.account()),
-            received: &outgoing.received,
+            signed_in: signed_in_field(&self.hostname, who.address()),
+            received: outgoing.received,
             envid: outgoing.envid.as_deref(),
             ret: outgoing.ret,
             body: outgoing.body,
@@ -104,7 +114,7 @@ impl Submission {
         dispatch.commit(&self.base, &self.directory, &self.hostname, blob, &prepared).await
     }
 
-    fn message_id(&self, who: &Identity) -> Result<String> {
+    pub(super) fn message_id(&self, who: &Identity) -> Result<String> {
         let mut random = [0u8; 12];
         aws_lc_rs::rand::fill(&mut random).map_err(|_| Refusal::Internal(anyhow::anyhow!("no random numbers")))?;
         let hex: String = random.iter().map(|b| format!("{b:02x}")).collect();

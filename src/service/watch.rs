@@ -26,6 +26,32 @@ struct Watched {
     mailboxes: HashMap<MailboxId, watch::Sender<ModSeq>>,
     /// Counts reasons to prove a session anew.
     accounts: HashMap<AccountId, watch::Sender<u64>>,
+    /// Whoever looks at all of an account's mail at once.
+    whole: HashMap<AccountId, watch::Sender<Sum>>,
+}
+
+/// Changes heard of, and the modseqs of all mailboxes together as the poll found them last.
+#[derive(Default)]
+struct Sum {
+    heard: u64,
+    polled: Option<ModSeq>,
+}
+
+/// A wait for anything of an account's mail to change.
+pub struct AccountWatch {
+    mail: watch::Receiver<Sum>,
+    account: watch::Receiver<u64>,
+}
+
+impl AccountWatch {
+    /// Comes back when some mailbox may have changed, or the session must prove itself anew. Dropping it half-way loses
+    /// nothing.
+    pub async fn changed(&mut self) {
+        tokio::select! {
+            _ = self.mail.changed() => {}
+            _ = self.account.changed() => {}
+        }
+    }
 }
 
 /// A session's wait for its mailbox and its account.
@@ -82,6 +108,13 @@ impl Watchers {
         Watch { mailbox, account }
     }
 
+    /// Waits from now on for changes in any mailbox of the member.
+    pub fn watch_account(&self, who: &Identity) -> AccountWatch {
+        let mut watched = self.lock();
+        let mail = watched.whole.entry(who.account()).or_default().subscribe();
+        AccountWatch { mail, account: receiver(&mut watched.accounts, who.account(), 0) }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Watched> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -94,18 +127,8 @@ impl Watchers {
         loop {
             tokio::select! {
                 event = events.recv() => match event {
-                    Ok(Event::MailboxChanged { mailbox, modseq, .. }) => {
-                        if let Some(sender) = self.lock().mailboxes.get(&mailbox) {
-                            raise(sender, modseq);
-                        }
-                    }
-                    Ok(Event::CredentialsChanged { account } | Event::RightsChanged { account } | Event::TreeChanged { account }) => {
-                        if let Some(sender) = self.lock().accounts.get(&account) {
-                            sender.send_modify(|n| *n += 1);
-                        }
-                    }
-                    Ok(Event::Lagged) | Err(RecvError::Lagged(_)) => self.wake_all(),
-                    Ok(_) => {}
+                    Ok(event) => self.hear(event),
+                    Err(RecvError::Lagged(_)) => self.wake_all(),
                     Err(RecvError::Closed) => return,
                 },
                 _ = poll.tick() => self.poll().await,
@@ -113,14 +136,39 @@ impl Watchers {
         }
     }
 
+    fn hear(&self, event: Event) {
+        match event {
+            Event::MailboxChanged { account, mailbox, modseq } => {
+                let watched = self.lock();
+                if let Some(sender) = watched.mailboxes.get(&mailbox) {
+                    raise(sender, modseq);
+                }
+                if let Some(sender) = watched.whole.get(&account) {
+                    sender.send_modify(|sum| sum.heard += 1);
+                }
+            }
+            Event::CredentialsChanged { account }
+            | Event::RightsChanged { account }
+            | Event::TreeChanged { account } => {
+                if let Some(sender) = self.lock().accounts.get(&account) {
+                    sender.send_modify(|n| *n += 1);
+                }
+            }
+            Event::Lagged => self.wake_all(),
+            _ => {}
+        }
+    }
+
     /// Hints may have been lost: everybody looks.
     fn wake_all(&self) {
         let watched = self.lock();
+        watched.whole.values().for_each(|sender| sender.send_modify(|sum| sum.heard += 1));
         watched.mailboxes.values().for_each(|sender| sender.send_modify(|_| {}));
         watched.accounts.values().for_each(|sender| sender.send_modify(|n| *n += 1));
     }
 
     async fn poll(&self) {
+        self.poll_accounts().await;
         let ids: Vec<MailboxId> = {
             let mut watched = self.lock();
             watched.mailboxes.retain(|_, sender| sender.receiver_count() > 0);
@@ -144,6 +192,28 @@ impl Watchers {
                 }
             }
             Err(error) => tracing::debug!(%error, "watched mailboxes were not polled"),
+        }
+    }
+
+    /// The first look only learns how things stand: whoever waits began with a look of their own.
+    async fn poll_accounts(&self) {
+        let ids: Vec<AccountId> = {
+            let mut watched = self.lock();
+            watched.whole.retain(|_, sender| sender.receiver_count() > 0);
+            watched.whole.keys().copied().collect()
+        };
+        if ids.is_empty() {
+            return;
+        }
+        match self.store.account_modseqs(&ids).await {
+            Ok(found) => {
+                let watched = self.lock();
+                for (id, modseqs) in found {
+                    let Some(sender) = watched.whole.get(&id) else { continue };
+                    sender.send_if_modified(|sum| sum.polled.replace(modseqs).is_some_and(|before| before != modseqs));
+                }
+            }
+            Err(error) => tracing::debug!(%error, "watched accounts were not polled"),
         }
     }
 }

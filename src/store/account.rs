@@ -46,12 +46,14 @@ sql! {
     ACCOUNT_LOCK = "SELECT id FROM account WHERE id = $1 FOR UPDATE";
     /// Deliveries under way end before their mail is looked for, and later ones find no mailbox.
     ACCOUNT_LOCK_MAILBOXES = "SELECT id FROM mailbox WHERE account = $1 ORDER BY id FOR UPDATE";
-    /// Everything of an account; blobs are left to the sweeper.
+    /// Everything of an account; blobs are left to the sweeper, which does not know of files that are still coming.
     ACCOUNT_REMOVE_MAIL = "
         WITH boxes AS (SELECT id FROM mailbox WHERE account = $1),
         mail AS (DELETE FROM message USING boxes WHERE message.mailbox = boxes.id),
         kept AS (DELETE FROM restorable WHERE account = $1),
-        changes AS (DELETE FROM mailbox_change USING boxes WHERE mailbox_change.mailbox = boxes.id)
+        changes AS (DELETE FROM mailbox_change USING boxes WHERE mailbox_change.mailbox = boxes.id),
+        files AS (DELETE FROM upload WHERE account = $1 RETURNING blob, whole),
+        chunks AS (DELETE FROM blob_chunk USING files WHERE blob_chunk.blob = files.blob AND NOT files.whole)
         DELETE FROM thread_ref WHERE account = $1";
     ACCOUNT_REMOVE_TREE = "DELETE FROM mailbox WHERE account = $1";
     ACCOUNT_REMOVE = "DELETE FROM account WHERE id = $1";

@@ -35,6 +35,7 @@ sql! {
             AND NOT EXISTS (SELECT 1 FROM restorable WHERE blob = b.id)
             AND NOT EXISTS (SELECT 1 FROM queue WHERE blob = b.id)
             AND NOT EXISTS (SELECT 1 FROM upload WHERE blob = b.id)
+            AND NOT EXISTS (SELECT 1 FROM outbox WHERE blob = b.id)
             ORDER BY id FOR UPDATE SKIP LOCKED
         ) SELECT id FROM idle";
     /// The second look, after the rows are locked: a statement of its own sees what was committed meanwhile.
@@ -45,6 +46,7 @@ sql! {
             AND NOT EXISTS (SELECT 1 FROM restorable WHERE blob = b.id)
             AND NOT EXISTS (SELECT 1 FROM queue WHERE blob = b.id)
             AND NOT EXISTS (SELECT 1 FROM upload WHERE blob = b.id)
+            AND NOT EXISTS (SELECT 1 FROM outbox WHERE blob = b.id)
             RETURNING id
         ), chunks AS (DELETE FROM blob_chunk USING gone WHERE blob_chunk.blob = gone.id),
         contents AS (DELETE FROM content USING gone WHERE content.blob = gone.id)
@@ -113,17 +115,18 @@ fn ref_hash(id: &str) -> i64 {
     digest.as_ref().iter().take(8).fold(0i64, |n, byte| (n << 8) | i64::from(*byte))
 }
 
+/// One chunk as it is stored.
+pub(super) fn compress(chunk: &[u8]) -> Result<Vec<u8>> {
+    zstd::bulk::compress(chunk, LEVEL).map_err(|error| StoreError::Inconsistent("blob_chunk", error.to_string()))
+}
+
 impl NewBlob {
     /// Compresses `source` chunk by chunk. CPU work: off the I/O threads for large messages.
     ///
     /// # Errors
     /// [`StoreError::Inconsistent`] if zstd fails, which only memory can cause.
     pub fn new(hash: BlobHash, source: &[u8], content: ContentRow) -> Result<Self> {
-        let chunks = source
-            .chunks(CHUNK)
-            .map(|chunk| zstd::bulk::compress(chunk, LEVEL))
-            .collect::<std::io::Result<Vec<_>>>()
-            .map_err(|error| StoreError::Inconsistent("blob_chunk", error.to_string()))?;
+        let chunks = source.chunks(CHUNK).map(compress).collect::<Result<Vec<_>>>()?;
         Ok(Self { hash, size: source.len() as u64, chunks, content })
     }
 

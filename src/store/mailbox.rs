@@ -71,6 +71,8 @@ sql! {
         SELECT a.generation, a.status, m.modseq FROM account a
         LEFT JOIN mailbox m ON m.id = $2 AND m.removed_at IS NULL WHERE a.id = $1";
     MAILBOX_MODSEQS = "SELECT id, account, modseq FROM mailbox WHERE id = ANY($1)";
+    ACCOUNT_MODSEQS = "
+        SELECT account, sum(modseq)::int8 FROM mailbox WHERE account = ANY($1) AND removed_at IS NULL GROUP BY account";
     /// The mailboxes of the oldest changes, locked by id: never more than a portion, as deliveries wait for them.
     CHANGES_OLD = "
         SELECT id FROM mailbox WHERE id IN (SELECT mailbox FROM mailbox_change WHERE at < $1 ORDER BY at LIMIT $2)
@@ -264,6 +266,13 @@ impl Store {
         let rows: Vec<(MailboxId, AccountId, i64)> =
             sqlx::query_as(MAILBOX_MODSEQS).bind(mailboxes).fetch_all(self.background()).await?;
         Ok(rows.into_iter().map(|(id, account, modseq)| (id, account, modseq as u64)).collect())
+    }
+
+    /// The sum of all mailboxes' HIGHESTMODSEQ for each account, which any change changes.
+    pub async fn account_modseqs(&self, accounts: &[AccountId]) -> Result<Vec<(AccountId, ModSeq)>> {
+        let rows: Vec<(AccountId, i64)> =
+            sqlx::query_as(ACCOUNT_MODSEQS).bind(accounts).fetch_all(self.background()).await?;
+        Ok(rows.into_iter().map(|(account, sum)| (account, sum as u64)).collect())
     }
 }
 

@@ -37,7 +37,7 @@ sql! {
             SELECT g.uid, g.email, g.thread, g.blob, g.internal_at, g.saved_at, g.size, g.prefix,
                 CASE WHEN $5 THEN CASE WHEN $9 THEN COALESCE(c.envelope_utf8, c.envelope) ELSE c.envelope END END AS envelope,
                 CASE WHEN $6 THEN c.body END AS body, CASE WHEN $7 THEN c.bodystructure END AS bodystructure,
-                CASE WHEN $8 THEN c.parts END AS parts
+                CASE WHEN $8 THEN c.parts END AS parts, COALESCE(c.attachment, false) AS attachment
             FROM (SELECT g.*", "*", "ORDER BY m.uid LIMIT $4", "ORDER BY g.uid LIMIT $4) g
             LEFT JOIN content c ON c.blob = g.blob
         ), measured AS (
@@ -45,7 +45,7 @@ sql! {
                 + COALESCE(octet_length(bodystructure), 0) + COALESCE(octet_length(parts), 0))
                 OVER (ORDER BY uid ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before FROM pick
         )
-        SELECT uid, email, thread, blob, internal_at, saved_at, size, prefix, envelope, body, bodystructure, parts
+        SELECT uid, email, thread, blob, internal_at, saved_at, size, prefix, envelope, body, bodystructure, parts, attachment
         FROM measured WHERE before IS NULL OR before < 2097152 ORDER BY uid");
     MAILBOX_LOCK = "
         SELECT id, account, uidvalidity, uidnext, modseq FROM mailbox
@@ -109,6 +109,33 @@ sql! {
             WHERE id = $4 AND c.n > 0
         )
         SELECT uid, new_uid FROM pick ORDER BY uid");
+    /// The first $4 of them; those with \\Deleted where $5.
+    UIDS = in_ranges!("SELECT g.uid", "m.uid", "AND ($5 OR m.flags & 8 = 0) ORDER BY m.uid LIMIT $4", "ORDER BY g.uid LIMIT $4");
+    /// Gives back what one expunge took, under new UIDs: the change's time and set tell which.
+    RESTORE = "
+        WITH picked AS (
+            DELETE FROM restorable r USING mailbox_change c
+            WHERE c.mailbox = $1 AND c.modseq = $2 AND c.kind = 2 AND r.account = $3 AND r.mailbox = $1
+                AND r.expunged_at = c.at AND c.uids @> r.uid RETURNING r.*
+        ), pick AS MATERIALIZED (
+            SELECT *, row_number() OVER (ORDER BY uid) - 1 + $4 AS new_uid FROM picked
+        ), added AS (
+            INSERT INTO message (mailbox, uid, blob, email, thread, modseq, internal_at, saved_at, size, flags, keywords, prefix)
+            SELECT $1, new_uid, blob, email, thread, $5, internal_at, saved_at, size, flags & ~8::int2, keywords, prefix FROM pick
+        ), counted AS (
+            UPDATE mailbox m SET modseq = $5, uidnext = m.uidnext + c.n, messages = m.messages + c.n, bytes = m.bytes + c.bytes,
+                unseen = m.unseen + c.unseen
+            FROM (SELECT count(*) AS n, COALESCE(sum(size), 0) AS bytes, count(*) FILTER (WHERE flags & 1 = 0) AS unseen FROM pick) c
+            WHERE id = $1 AND c.n > 0
+        )
+        SELECT new_uid FROM pick ORDER BY new_uid";
+    RESTORE_USAGE = "
+        SELECT COALESCE(sum(r.size), 0)::int8 FROM mailbox_change c JOIN restorable r ON r.account = $3 AND r.mailbox = $1
+            AND r.expunged_at = c.at AND c.uids @> r.uid
+        WHERE c.mailbox = $1 AND c.modseq = $2 AND c.kind = 2";
+    CHANGED_FLAGS = "
+        SELECT lower(r), upper(r) - 1 FROM mailbox_change c, unnest(c.uids) r
+        WHERE c.mailbox = $1 AND c.modseq = $2 AND c.kind = 1";
     USAGE_OF = in_ranges!("SELECT COALESCE(sum(g.size), 0)::int8, count(*)", "m.size", "OFFSET 0", "");
     KEYWORDS = "SELECT id, name FROM keyword WHERE account = $1 ORDER BY id";
     KEYWORD_ADD = "
@@ -145,6 +172,7 @@ pub struct MessageRow {
     pub body: Option<Vec<u8>>,
     pub bodystructure: Option<Vec<u8>>,
     pub parts: Option<Vec<u8>>,
+    pub attachment: bool,
 }
 
 /// Which columns of `content` a reader needs.
@@ -156,6 +184,7 @@ pub struct Columns {
     pub parts: bool,
     /// The UTF-8 form of the envelope where there is one.
     pub utf8: bool,
+    pub attachment: bool,
 }
 
 /// A mailbox row under lock.
@@ -193,6 +222,7 @@ fn message_row(row: &sqlx::postgres::PgRow) -> Result<MessageRow> {
         body: None,
         bodystructure: None,
         parts: None,
+        attachment: false,
     })
 }
 
@@ -223,7 +253,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<MessageRow>> {
         let (lower, upper) = ends(uids);
-        if !(columns.envelope || columns.body || columns.bodystructure || columns.parts) {
+        if !(columns.envelope || columns.body || columns.bodystructure || columns.parts || columns.attachment) {
             let rows =
                 sqlx::query(ROWS).bind(mailbox).bind(lower).bind(upper).bind(limit).fetch_all(self.read()).await?;
             return rows.iter().map(message_row).collect();
@@ -247,6 +277,7 @@ impl Store {
                 out.body = row.try_get(9)?;
                 out.bodystructure = row.try_get(10)?;
                 out.parts = row.try_get(11)?;
+                out.attachment = row.try_get(12)?;
                 Ok(out)
             })
             .collect()
@@ -273,6 +304,45 @@ impl Store {
         let (bytes, count): (i64, i64) =
             sqlx::query_as(USAGE_OF).bind(mailbox).bind(lower).bind(upper).fetch_one(self.read()).await?;
         Ok((bytes as u64, count as u64))
+    }
+
+    /// The first `limit` of `uids` that are there, ascending; with `\Deleted` only where `marked_too`.
+    pub async fn message_uids(
+        &self,
+        mailbox: MailboxId,
+        uids: &UidSet,
+        marked_too: bool,
+        limit: i64,
+    ) -> Result<UidSet> {
+        let (lower, upper) = ends(uids);
+        let rows: Vec<(i64,)> = sqlx::query_as(UIDS)
+            .bind(mailbox)
+            .bind(lower)
+            .bind(upper)
+            .bind(limit)
+            .bind(marked_too)
+            .fetch_all(self.read())
+            .await?;
+        Ok(rows.into_iter().map(|(uid,)| uid as u32).collect())
+    }
+
+    /// The messages whose flags the change of this modseq changed.
+    pub async fn changed_flags(&self, mailbox: MailboxId, modseq: ModSeq) -> Result<UidSet> {
+        let rows: Vec<(i64, i64)> =
+            sqlx::query_as(CHANGED_FLAGS).bind(mailbox).bind(modseq as i64).fetch_all(self.read()).await?;
+        let (lower, upper): (Vec<i64>, Vec<i64>) = rows.into_iter().unzip();
+        Ok(uids_of(&lower, &upper))
+    }
+
+    /// Octets that would come back with the expunge of this modseq.
+    pub async fn restorable_usage(&self, account: AccountId, mailbox: MailboxId, modseq: ModSeq) -> Result<u64> {
+        let (octets,): (i64,) = sqlx::query_as(RESTORE_USAGE)
+            .bind(mailbox)
+            .bind(modseq as i64)
+            .bind(account)
+            .fetch_one(self.read())
+            .await?;
+        Ok(octets as u64)
     }
 }
 
@@ -343,10 +413,10 @@ impl Tx {
             .bind(lower)
             .bind(upper)
             .bind(modseq as i64)
-            .bind(which == Expunge::Moved)
+            .bind(which != Expunge::Deleted)
             .bind(mailbox.account)
             .bind(now)
-            .bind(which == Expunge::Deleted)
+            .bind(which != Expunge::Moved)
             .fetch_all(self.conn())
             .await?;
         if !rows.is_empty() {
@@ -385,6 +455,27 @@ impl Tx {
         Ok(rows.into_iter().map(|(old, new)| (old as u32, new as u32)).collect())
     }
 
+    /// Gives back what the expunge of modseq `expunged` took, under the mailbox's lock: new UIDs, everything else as it
+    /// was (I5). What has had its time is gone.
+    pub async fn message_restore(&mut self, mailbox: &Locked, expunged: ModSeq) -> Result<UidSet> {
+        let modseq = mailbox.modseq + 1;
+        let rows: Vec<(i64,)> = sqlx::query_as(RESTORE)
+            .bind(mailbox.id)
+            .bind(expunged as i64)
+            .bind(mailbox.account)
+            .bind(i64::from(mailbox.uidnext))
+            .bind(modseq as i64)
+            .fetch_all(self.conn())
+            .await?;
+        if rows.last().is_some_and(|(uid,)| *uid >= i64::from(u32::MAX)) {
+            return Err(StoreError::Inconsistent("mailbox", "out of UIDs".into()));
+        }
+        if !rows.is_empty() {
+            self.tell(Event::MailboxChanged { account: mailbox.account, mailbox: mailbox.id, modseq });
+        }
+        Ok(rows.into_iter().map(|(uid,)| uid as u32).collect())
+    }
+
     /// Forgets up to `limit` messages that were expunged before `before`; how many.
     pub async fn restorable_purge(&mut self, before: DateTime<Utc>, limit: i64) -> Result<u64> {
         Ok(sqlx::query(RESTORABLE_PURGE).bind(before).bind(limit).execute(self.conn()).await?.rows_affected())
@@ -398,4 +489,6 @@ pub enum Expunge {
     Deleted,
     /// All named, which a MOVE has just copied.
     Moved,
+    /// All named; they stay restorable.
+    Named,
 }

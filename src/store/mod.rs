@@ -12,15 +12,19 @@ pub mod blob;
 pub mod credential;
 pub mod directory;
 pub mod domain;
+pub mod draft;
 pub mod error;
 pub mod hub;
 mod lane;
+pub mod list;
 pub mod mailbox;
 pub mod message;
 pub mod migrate;
+pub mod outbox;
 mod outcome;
 pub mod people;
 pub mod postgres;
+pub mod preference;
 pub mod proof;
 pub mod queue;
 pub mod second_factor;
@@ -31,6 +35,7 @@ pub mod sign_in;
 pub mod subscription;
 pub mod token;
 pub mod upkeep;
+pub mod upload;
 
 pub use error::StoreError;
 pub use sqlx::postgres::PgConnectOptions;
@@ -233,13 +238,17 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         credential::STATEMENTS,
         directory::STATEMENTS,
         domain::STATEMENTS,
+        draft::STATEMENTS,
         hub::STATEMENTS,
+        list::STATEMENTS,
         mailbox::STATEMENTS,
         message::STATEMENTS,
         migrate::STATEMENTS,
+        outbox::STATEMENTS,
         outcome::STATEMENTS,
         people::STATEMENTS,
         postgres::STATEMENTS,
+        preference::STATEMENTS,
         proof::STATEMENTS,
         queue::STATEMENTS,
         second_factor::STATEMENTS,
@@ -250,6 +259,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str)> {
         subscription::STATEMENTS,
         token::STATEMENTS,
         upkeep::STATEMENTS,
+        upload::STATEMENTS,
     ]
     .into_iter()
     .flatten()

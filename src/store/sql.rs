@@ -39,4 +39,17 @@ macro_rules! sqlx_ids {
     )+};
 }
 
-sqlx_ids!(AccountId, DomainId, MailboxId, BlobId, EmailId, ThreadId, QueueId, QueueRecipientId, AuditId);
+sqlx_ids!(
+    AccountId,
+    DomainId,
+    MailboxId,
+    BlobId,
+    EmailId,
+    ThreadId,
+    QueueId,
+    QueueRecipientId,
+    AuditId,
+    DraftId,
+    UploadId,
+    OutboxId
+);

@@ -2,7 +2,7 @@
 
 use super::sql::sql;
 use super::{Result, Store, Tx};
-use crate::model::ids::{BlobId, MailboxId, QueueId};
+use crate::model::ids::{BlobId, MailboxId, OutboxId, QueueId, UploadId};
 use chrono::{DateTime, Utc};
 
 sql! {
@@ -52,6 +52,10 @@ sql! {
         SELECT g.mailbox, g.uid FROM message g WHERE NOT EXISTS (SELECT 1 FROM mailbox WHERE id = g.mailbox)
         ORDER BY g.mailbox, g.uid LIMIT 1000";
     FSCK_QUEUE = "SELECT id FROM queue q WHERE NOT EXISTS (SELECT 1 FROM blob WHERE id = q.blob) ORDER BY id LIMIT 1000";
+    /// Files and mail held back whose octets are gone.
+    FSCK_UPLOAD = "
+        SELECT id FROM upload u WHERE whole AND NOT EXISTS (SELECT 1 FROM blob WHERE id = u.blob) ORDER BY id LIMIT 1000";
+    FSCK_OUTBOX = "SELECT id FROM outbox o WHERE NOT EXISTS (SELECT 1 FROM blob WHERE id = o.blob) ORDER BY id LIMIT 1000";
     FSCK_COUNT = "SELECT count(*), COALESCE(sum(size), 0)::int8 FROM blob";
 }
 
@@ -120,6 +124,13 @@ impl Store {
     pub async fn queue_lost(&self) -> Result<Vec<QueueId>> {
         let rows: Vec<(QueueId,)> = sqlx::query_as(FSCK_QUEUE).fetch_all(self.background()).await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// Files and held mail without octets.
+    pub async fn writing_lost(&self) -> Result<(Vec<UploadId>, Vec<OutboxId>)> {
+        let files: Vec<(UploadId,)> = sqlx::query_as(FSCK_UPLOAD).fetch_all(self.background()).await?;
+        let held: Vec<(OutboxId,)> = sqlx::query_as(FSCK_OUTBOX).fetch_all(self.background()).await?;
+        Ok((files.into_iter().map(|(id,)| id).collect(), held.into_iter().map(|(id,)| id).collect()))
     }
 
     /// Blobs of messages that lack their content row, or have one older than `version`: up to 1,000 after `above`.

@@ -6,10 +6,11 @@ import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { canary } from './lib/canary.mjs';
 import { headerFaults, layoutFaults, pageFaults } from './lib/checks.mjs';
+import { frameFaults } from './lib/frame.mjs';
 import { htmlFaults } from './lib/html.mjs';
 import { fresh, launch } from './lib/launch.mjs';
-import { artefact } from './lib/place.mjs';
 import { plainTexts } from './lib/pseudo.mjs';
+import { routeOf } from './lib/routes.mjs';
 import { code } from './lib/totp.mjs';
 import { none } from './lib/watch.mjs';
 
@@ -36,6 +37,12 @@ const SCRIPTS = {
   '/error.js': "console.error('bad news')",
   '/throw.js': "throw new Error('thrown')",
   '/foreign.js': "fetch('http://elsewhere.test/x').catch(() => {})",
+};
+
+const FRAME = {
+  'content-security-policy':
+    "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; " +
+    "img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'",
 };
 
 /** A page without a fault, but for what is put into it. */
@@ -72,6 +79,8 @@ let server;
 let own;
 let browser;
 let trap;
+let tab;
+let watch;
 
 before(async () => {
   const answers = { '/good': page(), '/framed': page('<iframe class="msg" title="Message" sandbox="" src="/plain"></iframe>') };
@@ -90,6 +99,9 @@ before(async () => {
   own = `http://127.0.0.1:${server.address().port}`;
   trap = await canary();
   browser = await launch({ canary: trap.port });
+  const first = await fresh(browser, {}, [own]);
+  watch = first.watch;
+  tab = await first.context.newPage();
 });
 
 after(async () => {
@@ -101,13 +113,8 @@ after(async () => {
 
 /** All faults of one page of ours. */
 async function look(path) {
-  const { context, watch } = await fresh(browser, {}, [own]);
-  const tab = await context.newPage();
   const response = await tab.goto(`${own}${path}`);
-  const found = [...(await pageFaults(tab, response, { signedIn: true })), ...(await watch.take())];
-  await tab.screenshot({ path: artefact(`${path.slice(1)}-light-1240.png`) });
-  await context.close();
-  return found;
+  return [...(await pageFaults(tab, response, { signedIn: true })), ...(await watch.take())];
 }
 
 test('a good page has no fault', async () => none(await look('/good')));
@@ -122,13 +129,11 @@ for (const [name, [, wanted]] of Object.entries(FAULTS)) {
 }
 
 test('a narrow window is measured by its own width', async () => {
-  const { context } = await fresh(browser, { viewport: { width: 390, height: 800 } }, [own]);
-  const tab = await context.newPage();
+  await tab.setViewportSize({ width: 390, height: 800 });
   await tab.goto(`${own}/good`);
   none(await layoutFaults(tab));
   await tab.goto(`${own}/too wide`);
   assert.match((await layoutFaults(tab)).join(), /in a window of 390/);
-  await context.close();
 });
 
 test('each header field is missed', () => {
@@ -150,8 +155,6 @@ test('sources are read as they were sent', () => {
 });
 
 test('texts of no catalogue are found', async () => {
-  const { context } = await fresh(browser, {}, [own]);
-  const tab = await context.newPage();
   const body = '<p>[!! Ŝàý [!! ŧĥîš !!] !!] 12</p><p><bdi>Anna</bdi> <i translate="no">a@b.test</i></p>';
   await tab.goto(`${own}/good`);
   const texts = (html) => tab.evaluate((html) => (document.body.innerHTML = html), html).then(() => plainTexts(tab));
@@ -159,12 +162,10 @@ test('texts of no catalogue are found', async () => {
   for (const bad of ['<p>[!! x !!] left</p>', '<img alt="left">', '<a title="left">[!! x !!]</a>', '<p>some-key</p>']) {
     assert.equal((await texts(bad)).length, 2, bad);
   }
-  await context.close();
 });
 
 test('the canary hears HTTP and HTTPS', async () => {
-  const { context, watch } = await fresh(browser, {}, [own]);
-  const tab = await context.newPage();
+  trap.take();
   for (const scheme of ['http', 'https']) {
     await tab.goto(`${scheme}://canary.example.test/${scheme}`);
     const { hits, connections } = trap.take();
@@ -172,11 +173,27 @@ test('the canary hears HTTP and HTTPS', async () => {
   }
   assert.match((await watch.take()).join(), /foreign request: https:\/\/canary/);
   await assert.rejects(tab.goto('https://example.com/'), /ERR_NAME_NOT_RESOLVED/);
-  await context.close();
+});
+
+test('a link finds its route as the router does', () => {
+  const routes = ['/mail', '/mail/{box}', '/mail/search', '/mail/{box}/{uid}', '/static/{hash}/{*name}', '/a.txt'];
+  const found = { '/mail': '/mail', '/mail/7?before=x': '/mail/{box}', '/mail/search?q=1': '/mail/search', '/mail/7/8': '/mail/{box}/{uid}' };
+  for (const [link, route] of Object.entries({ ...found, '/static/x/y/z.css': '/static/{hash}/{*name}' })) assert.equal(routeOf(link, routes), route);
+  for (const link of ['/mails', '/mail/7/8/9', '/axtxt', '/']) assert.equal(routeOf(link, routes), undefined);
 });
 
 test('one-time codes are those of RFC 6238', () => {
   const secret = 'GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ';
   assert.equal(code(secret, 1), '287082');
   assert.equal(code(secret, Math.floor(20000000000 / 30)), '353130');
+});
+
+test('what a frame must not hold is found', () => {
+  const good = '<!doctype html><title>x</title><p style="color:red"><img src="data:image/png;base64,AA==" alt=""><a href="https://a.test/">x</a></p>';
+  none(frameFaults(FRAME, good));
+  for (const bad of ['<script></script>', '<p onclick=x>', '<a href="java\tscript:x()">', '<svg>', '<meta http-equiv=refresh>', '<base href=x>', '<form>']) {
+    assert.equal(frameFaults(FRAME, good + bad).length, 1, bad);
+  }
+  const loose = { 'content-security-policy': FRAME['content-security-policy'].replace('img-src data:', 'img-src *') };
+  assert.equal(frameFaults(loose, good).length, 1);
 });

@@ -60,7 +60,7 @@ async fn what_has_had_its_time_goes_and_nothing_else() {
         gone.mailboxes += one.mailboxes;
         gone.blobs += one.blobs;
     }
-    assert_eq!(gone, Round { skipped: false, blobs: 2, restorable: 1, mailboxes: 2 });
+    assert_eq!(gone, Round { skipped: false, blobs: 2, restorable: 1, mailboxes: 2, writing: 0 });
     assert_eq!(blobs().await, 1);
     // The changes are forgotten up to a floor, and whoever was away longer still sees what is there.
     house.clock.advance(TimeDelta::days(31));

@@ -93,3 +93,66 @@ pub(super) async fn serve(Path((hash, name)): Path<(String, String)>, headers: H
         none
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::STANDARD;
+    use regex::Regex;
+    use std::path::Path;
+
+    fn text(name: &str) -> String {
+        String::from_utf8(Files::get(name).unwrap().data.into_owned()).unwrap()
+    }
+
+    /// All templates, one after the other.
+    fn templates(folder: &Path) -> String {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let read = |path: std::path::PathBuf| {
+            if path.is_dir() { templates(&path) } else { std::fs::read_to_string(path).unwrap() }
+        };
+        entries.map(read).collect()
+    }
+
+    #[test]
+    fn foreign_scripts_are_those_of_the_manifest() {
+        let manifest = text("vendor/MANIFEST");
+        let rows: Vec<Vec<&str>> =
+            manifest.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect()).collect();
+        for row in &rows {
+            let [_, _, _, licence, file, hash] = row[..] else { panic!("{row:?}") };
+            let script = Files::get(&format!("vendor/{file}")).unwrap().data;
+            let found = STANDARD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA384, &script));
+            assert_eq!(found, hash, "{file}");
+            assert!(text(&format!("vendor/{licence}")).contains("Permission to use"));
+        }
+        let mut scripts = Files::iter().filter(|name| name.starts_with("vendor/") && name.ends_with(".js"));
+        assert!(scripts.all(|name| rows.iter().any(|row| name.ends_with(row[4]))));
+    }
+
+    #[test]
+    fn the_look_stays_light() {
+        assert!(text("app.css").len() <= 30 << 10);
+        let packed = |name: &str| compress(text(name).as_bytes()).len();
+        assert!(packed("app.js") <= 3 << 10);
+        assert!(packed("mail.js") <= 12 << 10);
+        // What a sign-in page loads beside itself.
+        assert!(packed("app.css") + packed("icons.svg") + packed("mark.svg") <= 20 << 10);
+    }
+
+    #[test]
+    fn every_file_and_icon_that_a_template_names_is_there() {
+        let all = templates(&Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"));
+        for found in Regex::new(r#"ui\.asset\("([^"]+)"\)"#).unwrap().captures_iter(&all) {
+            assert!(Files::get(&found[1]).is_some(), "{}", &found[1]);
+        }
+        let drawn = text("icons.svg");
+        let named = Regex::new(r#"(?:\bi::icon\(|\bicon=)"([a-z-]+)""#).unwrap();
+        let mut count = 0;
+        for found in named.captures_iter(&all) {
+            assert!(drawn.contains(&format!("id=\"{}\"", &found[1])), "{}", &found[1]);
+            count += 1;
+        }
+        assert!(count > 30, "{count}");
+    }
+}

@@ -16,6 +16,9 @@ base-messages = Messages
 base-message = Message
 base-compose = Write
 base-undo = Undo
+base-close = Close
+base-again = Sign in again
+base-again-words = You were signed out meanwhile. What you are writing stays as it is.
 
 base-settings-sign-in = Sign-in
 base-settings-apps = App passwords

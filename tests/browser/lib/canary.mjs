@@ -26,7 +26,9 @@ export async function canary() {
   const hits = [];
   const answer = (request, response) => {
     hits.push(`${request.method} ${request.url}`);
-    response.writeHead(200, { 'content-type': 'image/gif', 'access-control-allow-origin': '*' }).end(PIXEL);
+    // Nothing is remembered, neither the image nor the connection: each time it is asked for is heard.
+    const headers = { 'content-type': 'image/gif', 'access-control-allow-origin': '*', 'cache-control': 'no-store', connection: 'close' };
+    response.writeHead(200, headers).end(PIXEL);
   };
   const [plain, secure] = [http(answer), https(certificate(), answer)];
   let connections = 0;

@@ -57,6 +57,25 @@ export function htmlFaults(source) {
   return faults;
 }
 
+// What a message has no use for: what runs, loads, sends or rules the page around it.
+const ACTIVE = new Set(
+  'applet audio base button embed form frame frameset iframe input link math object select source svg textarea track video'.split(' '),
+);
+
+/** What in a source could do more than be read, each as one line. Styles and images are for the policy to judge. */
+export function activeParts(source) {
+  return [...tags(source)].filter(({ name, closes }) => name && !closes).flatMap(({ name, attributes }) => {
+    const faults = ACTIVE.has(name) || name === 'script' ? [`<${name}>`] : [];
+    for (const [key, value] of attributes) {
+      if (key.startsWith('on')) faults.push(`<${name} ${key}>`);
+      // As browsers read it: controls and space do not count (URL §4.1).
+      if (/^(javascript|vbscript|data:text)/i.test(value.replace(/[\0-\x20]/g, ''))) faults.push(`<${name} ${key}> is ${value.slice(0, 40)}`);
+      if (name === 'meta' && key === 'http-equiv') faults.push(`<meta ${value}>`);
+    }
+    return faults;
+  });
+}
+
 function attributeFaults(name, attributes, ids) {
   const faults = [];
   const seen = new Set();

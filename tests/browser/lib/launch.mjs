@@ -40,6 +40,8 @@ export async function fresh(browser, options = {}, own = [web]) {
     ignoreHTTPSErrors: true,
     viewport: { width: 1240, height: 900 },
     locale: 'en',
+    // What is measured is not on its way from one colour to another.
+    reducedMotion: 'reduce',
     ...options,
   });
   context.setDefaultTimeout(10_000);

@@ -2,12 +2,20 @@
 // the matrix, and so does an entry without a route.
 //
 // An address for `{…}` is taken from the links of the pages before it. `to`: it leads on, by role or for all.
+// `apart`: it has a test of its own, for this reason; here it is only seen to turn away who may not have it.
+// `file`: no page, but something to download or to read by a program, of this media type. `sample`: its links lead nowhere.
 // `absent`: the demo, which is set up, has nothing there, and says so. `of`: the roles that have one of these.
-// `file`: no page, but something to download or to read by a program, of this media type.
 
 export const PAGES = {
   '/sign-in': { to: { member: '/', admin: '/', owner: '/' } },
   '/': { to: { out: '/sign-in', member: '/mail', admin: '/mail', owner: '/mail' } },
+  '/_gallery': { sample: true },
+  '/_gallery/public': { sample: true },
+  '/_gallery/settings': { sample: true },
+  '/_gallery/admin': { sample: true },
+  '/_gallery/mail': { sample: true },
+  '/_gallery/mail/2': { sample: true },
+  '/_gallery/compose': { sample: true },
   '/sign-in/code': { to: { member: '/', admin: '/', owner: '/' } },
   '/welcome': {},
   '/welcome/{token}': { absent: true },
@@ -35,8 +43,16 @@ export const PAGES = {
   '/source/libraries.txt': { file: /^text\/plain/ },
 };
 
+const variables = (route) => route.split('{').length - 1;
+
 /** Whether a path is an address of a route, as axum writes routes: `{name}` is one part, `{*name}` the rest. */
-export function matches(route, path) {
+function matches(route, path) {
   const pattern = route.replace(/[.]/g, '\\.').replace(/\{\*[^}]+\}/g, '.+').replace(/\{[^}]+\}/g, '[^/]+');
   return new RegExp(`^${pattern}$`).test(path);
+}
+
+/** The route that answers a link, of those given: a fixed part goes before a variable one, as in the router. */
+export function routeOf(link, routes) {
+  const found = routes.filter((route) => matches(route, link.split('?')[0]));
+  return found.sort((a, b) => variables(a) - variables(b))[0];
 }

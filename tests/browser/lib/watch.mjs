@@ -3,16 +3,19 @@
 // The browser says this of every answer of 4xx and 5xx; those are judged where the status is known.
 const BY_STATUS = /^Failed to load resource: the server responded with a status of/;
 
-/** Fails with the faults as its words, if there are any. */
+/** Fails with the faults as its words, if there are any; one fault in every row of a list is told often enough. */
 export function none(faults, where = 'faults') {
-  if (faults.length) throw new Error([where, ...faults].join('\n'));
+  const rest = faults.length > 25 ? [`… and ${faults.length - 25} more`] : [];
+  if (faults.length) throw new Error([where, ...faults.slice(0, 25), ...rest].join('\n'));
 }
 
 export class Watch {
   #faults = [];
   #answered = [];
-  /** Every address that was asked for, ours too. */
+  /** Every request, ours too. */
   requests = [];
+  /** Which requests to other hosts are no fault. */
+  allowed = () => false;
 
   /** Watches a context; `own` are the origins that pages may ask. */
   static async over(context, own) {
@@ -66,9 +69,9 @@ export class Watch {
 
   #request(request, origins) {
     const url = request.url();
-    this.requests.push(url);
+    this.requests.push(request);
     const { protocol, origin } = new URL(url);
-    if (['http:', 'https:', 'ws:', 'wss:'].includes(protocol) && !origins.has(origin)) {
+    if (['http:', 'https:', 'ws:', 'wss:'].includes(protocol) && !origins.has(origin) && !this.allowed(request)) {
       this.#add('foreign request', url);
     }
   }

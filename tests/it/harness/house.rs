@@ -5,8 +5,11 @@ use super::proxy::Proxy;
 use chrono::DateTime;
 use mailstead::model::address::{Address, Domain};
 use mailstead::model::clock::Clock;
+use mailstead::model::dsn::{BodyKind, DsnRequest};
 use mailstead::model::secret::Secret;
 use mailstead::service::account::{Actor, Role};
+use mailstead::service::delivery::{Answers, Incoming};
+use mailstead::service::directory::Resolved;
 use mailstead::service::login::{Identity, Origin, Protocol};
 use mailstead::service::seal::Keys;
 use mailstead::service::second_factor::Codes;
@@ -148,4 +151,30 @@ fn options(clock: &Clock, key: &str) -> Options {
         exempt: Arc::new(|_| false),
         hostname: "mail.example.test".into(),
     }
+}
+
+/// A stranger's message for a member; its UID.
+pub async fn deliver(house: &House, local: &str, text: &str) -> u32 {
+    let services = &house.services;
+    let address = Address::parse(&format!("{local}@example.test")).expect("an address");
+    let Resolved::Deliver(recipient) = services.directory.resolve(&address).await.expect("directory") else {
+        panic!("{local} takes no mail");
+    };
+    let mut spool = services.spool.begin(0).await.expect("room");
+    spool.push(text.as_bytes()).await.expect("room");
+    let incoming = Incoming {
+        sender: None,
+        recipients: vec![(recipient, DsnRequest::default())],
+        message: spool.finish(),
+        received: "Received: from elsewhere.test\r\n".into(),
+        ret: None,
+        envid: None,
+        smtputf8: false,
+        body: BodyKind::SevenBit,
+        answers: Answers::One,
+    };
+    services.delivery.deliver(incoming).await.remove(0).expect("delivered");
+    let store = house.store();
+    let row = store.account_find("example.test", local).await.expect("store").expect("account");
+    store.mailbox_find(row.id, &["INBOX"]).await.expect("store").expect("INBOX").uidnext - 1
 }

@@ -142,6 +142,7 @@ fn wants(items: &[FetchItem], utf8: bool) -> Want {
         bodystructure: has(&FetchItem::BodyStructure),
         parts: parts_wanted(items),
         utf8,
+        attachment: false,
     }
 }
 
