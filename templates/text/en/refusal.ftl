@@ -1,6 +1,6 @@
 # What services refuse: the key is made of the English words in the code (text::key_of).
 
-refusal-a-host-name-such-as-mail-example-org-or-nothing = A host name such as mail.example.org, or nothing.
+refusal-a-host-name-such-as-mail-example-org-or-nothing = Give a host name such as mail.example.org, or nothing.
 refusal-a-mailbox-can-t-be-moved-below-itself = A mailbox can’t be moved below itself.
 refusal-a-mailbox-can-t-be-named-or = A mailbox can’t be named . or ...
 refusal-a-password-has-at-least-12-characters = A password has at least 12 characters. Add another word or two.
