@@ -167,12 +167,7 @@ impl SecondFactors {
         Ok(who.renewed(renewed))
     }
 
-    async fn write_codes(
-        &self,
-        tx: &mut Tx,
-        account: AccountId,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Secret<String>>> {
+    async fn write_codes(&self, tx: &mut Tx, account: AccountId, now: DateTime<Utc>) -> Result<Vec<Secret<String>>> {
         tx.credential_remove_kind(account, kind::RECOVERY).await?;
         let key = self.base.keys.hmac("recovery code");
         let mut out = Vec::with_capacity(CODES);
@@ -196,7 +191,8 @@ fn enrolment(who: &Identity, seed: &[u8]) -> Enrolment {
     let secret = totp::base32(seed);
     let account = escaped(&who.address().to_string());
     let issuer = escaped(&who.address().domain().unicode());
-    let uri = format!("otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}&algorithm=SHA1&digits=6&period=30");
+    let uri =
+        format!("otpauth://totp/{issuer}:{account}?secret={secret}&issuer={issuer}&algorithm=SHA1&digits=6&period=30");
     Enrolment { secret: Secret::new(secret), uri: Secret::new(uri) }
 }
 

@@ -98,7 +98,8 @@ mod tests {
     /// RFC 4648 §10, without the padding that authenticator apps don't want.
     #[test]
     fn seeds_are_written_in_base32() {
-        for (plain, text) in [("", ""), ("f", "MY"), ("foo", "MZXW6"), ("fooba", "MZXW6YTB"), ("foobar", "MZXW6YTBOI")] {
+        for (plain, text) in [("", ""), ("f", "MY"), ("foo", "MZXW6"), ("fooba", "MZXW6YTB"), ("foobar", "MZXW6YTBOI")]
+        {
             assert_eq!(base32(plain.as_bytes()), text);
             assert_eq!(from_base32(&text.to_lowercase()).as_deref(), Some(plain.as_bytes()));
         }

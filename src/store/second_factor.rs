@@ -54,13 +54,8 @@ impl Store {
 
     /// Takes a time step of a seed; whether it was still to be taken.
     pub async fn totp_take(&self, id: i64, step: i64, peer: IpAddr, now: DateTime<Utc>) -> Result<bool> {
-        let done = sqlx::query(TOTP_TAKE)
-            .bind(id)
-            .bind(step)
-            .bind(now)
-            .bind(peer.to_string())
-            .execute(self.write())
-            .await?;
+        let done =
+            sqlx::query(TOTP_TAKE).bind(id).bind(step).bind(now).bind(peer.to_string()).execute(self.write()).await?;
         Ok(done.rows_affected() > 0)
     }
 
@@ -81,15 +76,8 @@ impl Store {
 
 impl Tx {
     /// Puts a seed into use from time step `step` on; whether it was still waiting.
-    pub async fn totp_confirm(
-        &mut self,
-        account: AccountId,
-        id: i64,
-        step: i64,
-        now: DateTime<Utc>,
-    ) -> Result<bool> {
-        let done =
-            sqlx::query(TOTP_CONFIRM).bind(account).bind(id).bind(step).bind(now).execute(self.conn()).await?;
+    pub async fn totp_confirm(&mut self, account: AccountId, id: i64, step: i64, now: DateTime<Utc>) -> Result<bool> {
+        let done = sqlx::query(TOTP_CONFIRM).bind(account).bind(id).bind(step).bind(now).execute(self.conn()).await?;
         Ok(done.rows_affected() > 0)
     }
 

@@ -28,18 +28,9 @@ pub mod purpose {
 
 impl Store {
     /// Whose token this is, if it is alive and the account active: a look that uses nothing.
-    pub async fn token_account(
-        &self,
-        hash: &[u8; 32],
-        purpose: i16,
-        now: DateTime<Utc>,
-    ) -> Result<Option<AccountId>> {
-        let row: Option<(AccountId,)> = sqlx::query_as(TOKEN_ACCOUNT)
-            .bind(&hash[..])
-            .bind(purpose)
-            .bind(now)
-            .fetch_optional(self.read())
-            .await?;
+    pub async fn token_account(&self, hash: &[u8; 32], purpose: i16, now: DateTime<Utc>) -> Result<Option<AccountId>> {
+        let row: Option<(AccountId,)> =
+            sqlx::query_as(TOKEN_ACCOUNT).bind(&hash[..]).bind(purpose).bind(now).fetch_optional(self.read()).await?;
         Ok(row.map(|(account,)| account))
     }
 
@@ -78,12 +69,8 @@ impl Tx {
         purpose: i16,
         now: DateTime<Utc>,
     ) -> Result<Option<AccountId>> {
-        let row: Option<(AccountId,)> = sqlx::query_as(TOKEN_CONSUME)
-            .bind(&hash[..])
-            .bind(purpose)
-            .bind(now)
-            .fetch_optional(self.conn())
-            .await?;
+        let row: Option<(AccountId,)> =
+            sqlx::query_as(TOKEN_CONSUME).bind(&hash[..]).bind(purpose).bind(now).fetch_optional(self.conn()).await?;
         Ok(row.map(|(account,)| account))
     }
 

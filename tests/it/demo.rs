@@ -1,36 +1,10 @@
 //! The demo as a newcomer has it: the program, its files, its boxes.
 
 use crate::harness::appliance::{Running, terminate};
+use crate::harness::demo::{book, command, place, start, turn};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-
-fn command(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mailstead"));
-    command.arg("--data").arg(directory).arg("demo").args(arguments).env("MAILSTEAD_LOG", "error");
-    command.stdout(Stdio::null());
-    command
-}
-
-fn start(directory: &Path, arguments: &[&str]) -> (Running, serde_json::Value) {
-    let child = Running(command(directory, arguments).spawn().unwrap());
-    let began = Instant::now();
-    loop {
-        let text = std::fs::read_to_string(directory.join("ready.json")).unwrap_or_default();
-        if let Ok(ready) = serde_json::from_str::<serde_json::Value>(&text)
-            && ready["pid"] == child.id()
-        {
-            return (child, ready);
-        }
-        assert!(began.elapsed() < Duration::from_secs(90), "not ready");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
-
-fn book(directory: &Path) -> serde_json::Value {
-    serde_json::from_str(&std::fs::read_to_string(directory.join("demo.json")).unwrap()).unwrap()
-}
+use std::time::Duration;
 
 /// Messages of a member's INBOX and Sent, as an IMAP client counts them.
 fn counts(ready: &serde_json::Value, member: &serde_json::Value) -> String {
@@ -48,12 +22,6 @@ print([box.status(name, '(MESSAGES UIDNEXT UNSEEN)')[1][0].decode() for name in 
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
-}
-
-fn place() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    folder
 }
 
 #[test]
@@ -106,6 +74,7 @@ fn a_first_start_that_was_killed_goes_on() {
     let folder = place();
     let directory = folder.path().join("demo");
     for wait in [1500, 2200, 2800] {
+        let _turn = turn();
         let mut child = Running(command(&directory, &[]).stderr(Stdio::null()).spawn().unwrap());
         std::thread::sleep(Duration::from_millis(wait));
         child.kill().unwrap();

@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that they link once.
 
+mod browser;
 mod cli;
 mod combiner;
 mod crash;

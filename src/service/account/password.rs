@@ -77,13 +77,7 @@ impl Accounts {
     }
 
     /// The new password and its verifiers in the place of the old ones; a link to set the first one is void.
-    async fn replace_main(
-        &self,
-        tx: &mut Tx,
-        account: AccountId,
-        secrets: &Secrets,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
+    async fn replace_main(&self, tx: &mut Tx, account: AccountId, secrets: &Secrets, now: DateTime<Utc>) -> Result<()> {
         tx.credential_remove_main(account).await?;
         tx.token_remove(account).await?;
         self.vault.write(tx, account, secrets, "", now).await?;

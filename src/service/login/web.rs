@@ -63,13 +63,7 @@ impl Login {
     ///
     /// # Errors
     /// As [`Login::password`].
-    pub async fn web(
-        &self,
-        origin: &Origin,
-        agent: &str,
-        name: &str,
-        password: &Secret<String>,
-    ) -> Result<WebProof> {
+    pub async fn web(&self, origin: &Origin, agent: &str, name: &str, password: &Secret<String>) -> Result<WebProof> {
         let origin = Origin { protocol: Protocol::Web, ..origin.clone() };
         let (who, row) = self.attempt(&origin, agent, "", name, password).await?;
         let role = Role::from_number(row.role);

@@ -15,6 +15,7 @@ base-folders = Folders
 base-messages = Messages
 base-message = Message
 base-compose = Write
+base-undo = Undo
 
 base-settings-sign-in = Sign-in
 base-settings-apps = App passwords

@@ -1,8 +1,10 @@
 //! The program itself, with a configuration of loopback doors on free ports.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 const CONFIG: &str = "hostname = \"mail.example.test\"\n[listen]\nsmtp = [\"127.0.0.1:0\"]\nsubmission = [\"127.0.0.1:0\"]\nsubmissions = [\"127.0.0.1:0\"]\nlmtp = [\"127.0.0.1:0\"]\nimap = [\"127.0.0.1:0\"]\nimaps = [\"127.0.0.1:0\"]\nhttp = [\"127.0.0.1:0\"]\nhttps = [\"127.0.0.1:0\"]\n";
@@ -27,12 +29,40 @@ impl std::ops::DerefMut for Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.0.try_wait().is_ok_and(|status| status.is_none()) {
+impl Running {
+    fn ended(&mut self) -> bool {
+        !self.0.try_wait().is_ok_and(|status| status.is_none())
+    }
+
+    fn ends_within(&mut self, limit: Duration) -> bool {
+        let began = Instant::now();
+        while !self.ended() && began.elapsed() < limit {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.ended()
+    }
+
+    /// Asks it to end, and makes it end if it does not: killed at once it would leave its PostgreSQL or its browser behind.
+    pub fn stop(&mut self) {
+        if self.ended() {
+            return;
+        }
+        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGTERM).ok();
+        if !self.ends_within(Duration::from_secs(5)) {
             self.0.kill().ok();
             self.0.wait().ok();
         }
+    }
+
+    /// Waits for its end; `None` when it takes longer than `limit`.
+    pub fn status_within(&mut self, limit: Duration) -> Option<ExitStatus> {
+        self.ends_within(limit).then(|| self.0.wait().ok()).flatten()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
     }
 }
 
@@ -93,6 +123,6 @@ impl Place {
 
 /// Asks the program to end; whether it did so well.
 pub fn terminate(mut child: Running) -> bool {
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::Signal::SIGTERM).unwrap();
+    kill(Pid::from_raw(child.id() as i32), Signal::SIGTERM).unwrap();
     child.wait().unwrap().success()
 }

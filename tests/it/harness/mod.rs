@@ -2,6 +2,8 @@
 
 pub mod appliance;
 pub mod browser;
+pub mod chromium;
+pub mod demo;
 pub mod dial;
 pub mod house;
 pub mod pg;

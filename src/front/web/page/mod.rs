@@ -1,6 +1,8 @@
 //! The pages, one subject a file: structs of its templates, handlers, routes.
 
+mod gallery;
 mod home;
+mod qr;
 mod sign_in;
 mod source;
 pub(super) mod sudo;
@@ -9,5 +11,8 @@ use super::router::Route;
 
 /// Every page of the house.
 pub(super) fn routes() -> Vec<Route> {
-    [home::routes(), sign_in::routes(), sudo::routes(), source::routes()].into_iter().flatten().collect()
+    [gallery::routes(), home::routes(), sign_in::routes(), sudo::routes(), source::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

@@ -1,0 +1,34 @@
+// Signing in as a person does. Fields are found by their `autocomplete` (WCAG 1.3.5), so that the language of the page does
+// not matter.
+
+import assert from 'node:assert/strict';
+import { web } from './place.mjs';
+import { nextCode } from './totp.mjs';
+
+/** Signs in with address, password and, where `who` has one, a one-time code; ends on the page after it. */
+export async function signIn(page, who, { at = `${web}/sign-in` } = {}) {
+  await page.goto(at);
+  await page.locator('input[autocomplete="username"]').fill(who.address);
+  await page.locator('input[autocomplete="current-password"]').fill(who.password);
+  await submit(page, 'input[autocomplete="current-password"]');
+  if (who.totp) {
+    await page.locator('input[autocomplete="one-time-code"]').fill(await nextCode(who.totp));
+    await submit(page, 'input[autocomplete="one-time-code"]');
+  }
+  assert.doesNotMatch(new URL(page.url()).pathname, /^\/sign-in/, `${who.address} is signed in`);
+}
+
+/** Sends the form that a field stands in, by Enter; gives the answer of the page after it. */
+export async function submit(page, field) {
+  const arrived = landed(page);
+  await page.locator(field).press('Enter');
+  return arrived;
+}
+
+/** The answer to the next navigation, redirects followed, once its page is loaded. */
+export async function landed(page) {
+  const isPage = (response) => response.request().isNavigationRequest() && response.frame() === page.mainFrame();
+  const response = await page.waitForResponse((one) => isPage(one) && ![301, 302, 303, 307, 308].includes(one.status()));
+  await page.waitForLoadState();
+  return response;
+}

@@ -1,0 +1,117 @@
+// Signing in and out, and forms that somebody else would like to send.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { pageFaults } from './lib/checks.mjs';
+import { fresh, launch } from './lib/launch.mjs';
+import { member, web } from './lib/place.mjs';
+import { landed, signIn, submit } from './lib/sign_in.mjs';
+import { none } from './lib/watch.mjs';
+
+const NAME = 'input[autocomplete="username"]';
+const PASSWORD = 'input[autocomplete="current-password"]';
+const greta = member('greta');
+
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+/** A test with a fresh browser context that ends without a fault. */
+function walk(name, options, steps) {
+  test(name, async () => {
+    const { context, watch } = await fresh(browser, options);
+    await steps(await context.newPage(), context);
+    await watch.clean(name);
+    await context.close();
+  });
+}
+
+const cookie = async (context, name) => (await context.cookies()).find((one) => one.name === name)?.value;
+/** Where `/` leads: to the mail, or to the door. */
+const home = async (context) => (await context.request.get(`${web}/`, { maxRedirects: 0 })).headers().location;
+
+walk('a wrong password says so and keeps the name', {}, async (page, context) => {
+  await page.goto(`${web}/sign-in`);
+  await page.locator(NAME).fill(greta.address);
+  await page.locator(PASSWORD).fill('nothing like it');
+  const answer = await submit(page, PASSWORD);
+  assert.equal(answer.status(), 403);
+  none(await pageFaults(page, answer));
+  assert.ok((await page.getByRole('alert').innerText()).length > 10);
+  assert.equal(await page.locator(NAME).inputValue(), greta.address);
+  assert.equal(await page.locator(PASSWORD).inputValue(), '');
+  assert.equal(await home(context), '/sign-in');
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  walk(`signing in leads where one was going (scripts: ${javaScriptEnabled})`, { javaScriptEnabled }, async (page, context) => {
+    await signIn(page, greta, { at: `${web}/sign-in?next=/source` });
+    assert.equal(new URL(page.url()).pathname, '/source');
+    assert.equal(await home(context), '/mail');
+  });
+}
+
+walk('nobody is led to another site', {}, async (page) => {
+  for (const next of ['//evil.example', 'https://evil.example/', '/\\evil.example']) {
+    await page.context().clearCookies();
+    await signIn(page, greta, { at: `${web}/sign-in?next=${encodeURIComponent(next)}` });
+    assert.equal(new URL(page.url()).origin, web);
+  }
+});
+
+walk('a session gets a name of its own', {}, async (page, context) => {
+  const [host] = [new URL(web).hostname];
+  const planted = { name: '__Host-ms', value: 'A'.repeat(43), domain: host, path: '/', secure: true };
+  await context.addCookies([planted]);
+  await signIn(page, greta);
+  const mine = (await context.cookies()).find((one) => one.name === '__Host-ms');
+  assert.notEqual(mine.value, planted.value);
+  assert.deepEqual([mine.httpOnly, mine.secure, mine.sameSite, mine.path], [true, true, 'Lax', '/']);
+  await page.goto(`${web}/sign-in`);
+  await context.clearCookies({ name: '__Host-ms' });
+  await signIn(page, greta);
+  assert.notEqual(await cookie(context, '__Host-ms'), mine.value);
+});
+
+walk('a form that is not ours does nothing', {}, async (page, context) => {
+  await page.goto(`${web}/sign-in`);
+  for (const token of ['', 'A'.repeat(43), null]) {
+    await page.goto(`${web}/sign-in`);
+    await page.locator('input[name="csrf"]').evaluate((field, token) => (token === null ? field.remove() : (field.value = token)), token);
+    await page.locator(NAME).fill(greta.address);
+    await page.locator(PASSWORD).fill(greta.password);
+    const answer = await submit(page, PASSWORD);
+    assert.equal(answer.status(), 403);
+    none(await pageFaults(page, answer));
+    assert.equal(await home(context), '/sign-in');
+  }
+  // From a page of another browser: its token is not for this one.
+  const other = await browser.newContext({ ignoreHTTPSErrors: true });
+  const theirs = await (await other.request.get(`${web}/sign-in`)).text();
+  const csrf = theirs.match(/name="csrf" value="([^"]+)"/)[1];
+  const form = { csrf, name: greta.address, password: greta.password };
+  assert.equal((await context.request.post(`${web}/sign-in`, { form, maxRedirects: 0 })).status(), 403);
+  assert.equal((await other.request.post(`${web}/sign-in`, { form, maxRedirects: 0 })).status(), 303);
+  // With the right token, but sent by another site.
+  for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { origin: 'https://evil.example' }]) {
+    assert.equal((await other.request.post(`${web}/sign-in`, { form, headers, maxRedirects: 0 })).status(), 403);
+  }
+  await other.close();
+});
+
+walk('after signing out the back button shows nothing', {}, async (page, context) => {
+  await signIn(page, greta, { at: `${web}/sign-in?next=/source` });
+  const mine = await cookie(context, '__Host-ms');
+  // As the account menu does it.
+  const csrf = await page.evaluate(async () => {
+    const text = await (await fetch('/no/such/page', { headers: { accept: 'text/html' } })).text();
+    return new DOMParser().parseFromString(text, 'text/html').querySelector('input[name="csrf"]')?.value;
+  });
+  assert.ok(csrf, 'a page of who is signed in has the form to sign out');
+  const out = await context.request.post(`${web}/sign-out`, { form: { csrf }, maxRedirects: 0 });
+  assert.deepEqual([out.status(), out.headers().location], [303, '/sign-in']);
+  assert.equal(await home(context), '/sign-in');
+  // Whoever kept the cookie has nothing.
+  await context.addCookies([{ name: '__Host-ms', value: mine, domain: new URL(web).hostname, path: '/', secure: true }]);
+  assert.equal(await home(context), '/sign-in');
+});
