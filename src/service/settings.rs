@@ -2,9 +2,12 @@
 
 use super::account::Actor;
 use super::{Refusal, Result};
+use crate::model::address::Domain;
 use crate::model::clock::Clock;
 use crate::store::Store;
+use crate::store::audit::AuditEntry;
 use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +25,8 @@ pub enum Kind {
     Duration { least: u64, most: u64 },
     /// One of these words.
     Word(&'static [&'static str]),
+    /// A text that is checked.
+    Text(Check),
 }
 
 impl std::fmt::Display for Kind {
@@ -33,6 +38,48 @@ impl std::fmt::Display for Kind {
             Self::Count { least, most } => write!(f, "a whole number from {least} to {most}"),
             Self::Duration { least, most } => write!(f, "a duration from {} to {}", limit(*least), limit(*most)),
             Self::Word(words) => write!(f, "one of: {}", words.join(", ")),
+            Self::Text(Check::HostName) => write!(f, "a host name, or nothing"),
+        }
+    }
+}
+
+/// What a text has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// A domain name, kept in its ASCII form; empty: none of its own.
+    HostName,
+}
+
+impl Check {
+    fn read(self, raw: &str) -> Option<String> {
+        match self {
+            Self::HostName if raw.is_empty() => Some(String::new()),
+            Self::HostName => Domain::parse(raw).ok().map(|name| name.to_string()),
+        }
+    }
+}
+
+/// What settings are shown together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Group {
+    Server,
+    Delivery,
+    Queue,
+    Storage,
+    SignIn,
+}
+
+impl Group {
+    pub const ALL: [Self; 5] = [Self::Server, Self::Delivery, Self::Queue, Self::Storage, Self::SignIn];
+
+    /// Its name in catalogues.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Delivery => "delivery",
+            Self::Queue => "queue",
+            Self::Storage => "storage",
+            Self::SignIn => "sign-in",
         }
     }
 }
@@ -41,6 +88,7 @@ impl std::fmt::Display for Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct Definition {
     pub name: &'static str,
+    pub group: Group,
     pub kind: Kind,
     /// In the form a person would write.
     pub default: &'static str,
@@ -54,81 +102,101 @@ const MIB: u64 = 1 << 20;
 pub const DEFINITIONS: &[Definition] = &[
     Definition {
         name: "delivery.budget",
+        group: Group::Delivery,
         kind: Kind::Size { least: 64 * MIB, most: 64 << 30 },
         default: "256MiB",
         reason: "Memory for messages being received at once, over all connections; more lets more large mail in at the same time. Takes effect at the next start.",
     },
     Definition {
         name: "delivery.over_quota",
+        group: Group::Delivery,
         kind: Kind::Word(&["defer", "refuse"]),
         default: "defer",
         reason: "What a sender hears when the member's mailbox is full: defer (452) lets the member make room, refuse (552) tells the sender at once.",
     },
     Definition {
         name: "disk.reserve",
+        group: Group::Storage,
         kind: Kind::Size { least: 16 * MIB, most: 1 << 40 },
         default: "512MiB",
         reason: "Free space below which nothing that adds data is taken, so that the database never runs out; 5 % of the disk if that is less.",
     },
     Definition {
         name: "login.failures",
+        group: Group::SignIn,
         kind: Kind::Count { least: 3, most: 1000 },
         default: "10",
         reason: "Failed sign-ins for one address within the window before further ones are refused unseen.",
     },
     Definition {
         name: "login.failures_peer",
+        group: Group::SignIn,
         kind: Kind::Count { least: 3, most: 100_000 },
         default: "50",
         reason: "The same for one network address; higher, because many members may share one.",
     },
     Definition {
         name: "login.window",
+        group: Group::SignIn,
         kind: Kind::Duration { least: 60, most: 86_400 },
         default: "15m",
         reason: "How long after the last failed sign-in the count starts anew.",
     },
     Definition {
         name: "login.scram_sha1",
+        group: Group::SignIn,
         kind: Kind::Switch,
         default: "false",
         reason: "Offers SCRAM-SHA-1 to old clients; takes effect for passwords set afterwards, since the verifier is made then.",
     },
     Definition {
         name: "message.size",
+        group: Group::Delivery,
         kind: Kind::Size { least: MIB, most: 1 << 30 },
         default: "50MiB",
         reason: "Largest message taken at any door; announced by SIZE. Most of the world takes 25 to 50 MiB.",
     },
     Definition {
         name: "queue.expiry",
+        group: Group::Queue,
         kind: Kind::Duration { least: 3600, most: 30 * 86_400 },
         default: "5d",
         reason: "How long outgoing mail is tried before its sender is told that it failed (RFC 5321 §4.5.4.1: 4 to 5 days).",
     },
     Definition {
         name: "queue.delay_notice",
+        group: Group::Queue,
         kind: Kind::Duration { least: 600, most: 5 * 86_400 },
         default: "4h",
         reason: "When the sender is told that a message is still waiting.",
     },
     Definition {
         name: "quota.bytes",
+        group: Group::Storage,
         kind: Kind::Size { least: 0, most: 1 << 50 },
         default: "2GiB",
         reason: "Mail storage of an account that has no quota of its own; 0 is no limit.",
     },
     Definition {
         name: "retention.changes",
+        group: Group::Storage,
         kind: Kind::Duration { least: 86_400, most: 365 * 86_400 },
         default: "30d",
         reason: "How long the list of changes is kept that lets a client away for that time catch up fast.",
     },
     Definition {
         name: "retention.expunged",
+        group: Group::Storage,
         kind: Kind::Duration { least: 0, most: 365 * 86_400 },
         default: "14d",
         reason: "How long expunged mail can be restored; it does not count against the quota.",
+    },
+    Definition {
+        name: "server.hostname",
+        group: Group::Server,
+        kind: Kind::Text(Check::HostName),
+        default: "",
+        reason: "The name by which the world reaches this server, as in its certificate; empty: the machine's own. A hostname in mailstead.toml wins. Takes effect at the next start.",
     },
 ];
 
@@ -138,6 +206,17 @@ pub struct Settings {
     store: Store,
     clock: Clock,
     values: Arc<ArcSwap<BTreeMap<&'static str, Value>>>,
+}
+
+/// A change of a setting, as a person would write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub at: DateTime<Utc>,
+    /// The actor's name.
+    pub by: String,
+    /// `None`: the default.
+    pub before: Option<String>,
+    pub after: Option<String>,
 }
 
 /// A setting with its value, for lists.
@@ -179,7 +258,7 @@ impl Settings {
         stored.unwrap_or_else(|| definition(name).is_some_and(|d| d.default == "true"))
     }
 
-    /// A word.
+    /// A word or a text.
     pub fn word(&self, name: &'static str) -> String {
         let stored = self.values.load().get(name).and_then(|v| v.as_str().map(str::to_owned));
         stored.unwrap_or_else(|| definition(name).map_or_else(String::new, |d| d.default.to_owned()))
@@ -207,30 +286,71 @@ impl Settings {
     /// Sets a value as a person writes it.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] for an unknown name, [`Refusal::Invalid`] for a value that does not fit.
+    /// [`Refusal::NotFound`] for an unknown name, [`Refusal::Invalid`] for a value that does not fit,
+    /// [`Refusal::Denied`] for who is no owner.
     pub async fn set(&self, actor: &Actor, name: &str, raw: &str) -> Result<()> {
         let definition = definition(name).ok_or(Refusal::NotFound)?;
-        let value = parse(definition, raw)?;
-        let before = self.values.load().get(definition.name).cloned();
-        let now = self.clock.now();
-        let mut tx = self.store.begin().await?;
-        tx.setting_set(definition.name, &value, &actor.name, now).await?;
-        tx.audit_add(&actor.row("setting.set", None, definition.name, before, Some(value)), now).await?;
-        tx.commit().await?;
-        self.reload().await
+        self.put(actor, definition, Some(parse(definition, raw)?)).await
     }
 
     /// Goes back to the default.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] for an unknown name.
+    /// [`Refusal::NotFound`] for an unknown name, [`Refusal::Denied`].
     pub async fn reset(&self, actor: &Actor, name: &str) -> Result<()> {
+        self.put(actor, definition(name).ok_or(Refusal::NotFound)?, None).await
+    }
+
+    /// Goes back to what was before the last change; done twice, it is as it was.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for an unknown name and for one that was never changed, [`Refusal::Denied`];
+    /// [`Refusal::Invalid`] for a value that would not be taken today.
+    pub async fn undo(&self, actor: &Actor, name: &str) -> Result<()> {
         let definition = definition(name).ok_or(Refusal::NotFound)?;
-        let before = self.values.load().get(definition.name).cloned();
+        let last = self.changes(actor, definition, 1).await?.pop().ok_or(Refusal::NotFound)?;
+        let value = last.before.map(|value| parse(definition, &written(definition.kind, &value))).transpose()?;
+        self.put(actor, definition, value).await
+    }
+
+    /// The last twenty changes, newest first.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for an unknown name, [`Refusal::Denied`].
+    pub async fn history(&self, actor: &Actor, name: &str) -> Result<Vec<Change>> {
+        let definition = definition(name).ok_or(Refusal::NotFound)?;
+        let value = |value: Option<Value>| value.map(|value| written(definition.kind, &value));
+        let change = |entry: AuditEntry| Change {
+            at: entry.at,
+            by: entry.actor_name,
+            before: value(entry.before),
+            after: value(entry.after),
+        };
+        Ok(self.changes(actor, definition, 20).await?.into_iter().map(change).collect())
+    }
+
+    async fn changes(&self, actor: &Actor, definition: &Definition, limit: i64) -> Result<Vec<AuditEntry>> {
+        actor.must_own()?;
+        Ok(self.store.audit_of_name(definition.name, "setting.", limit).await?)
+    }
+
+    /// `None`: the default.
+    async fn put(&self, actor: &Actor, definition: &'static Definition, value: Option<Value>) -> Result<()> {
+        actor.must_own()?;
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
-        tx.setting_reset(definition.name).await?;
-        tx.audit_add(&actor.row("setting.reset", None, definition.name, before, None), now).await?;
+        let before = tx.setting_get(definition.name).await?;
+        let action = match &value {
+            Some(value) => {
+                tx.setting_set(definition.name, value, &actor.name, now).await?;
+                "setting.set"
+            }
+            None => {
+                tx.setting_reset(definition.name).await?;
+                "setting.reset"
+            }
+        };
+        tx.audit_add(&actor.row(action, None, definition.name, before, value), now).await?;
         tx.commit().await?;
         self.reload().await
     }
@@ -261,6 +381,9 @@ fn parse(definition: &Definition, raw: &str) -> Result<Value> {
             .find(|w| **w == raw)
             .map(|w| Value::from(*w))
             .ok_or(Refusal::Invalid("not one of the words this setting knows")),
+        Kind::Text(check) => {
+            check.read(raw).map(Value::from).ok_or(Refusal::Invalid("a host name such as mail.example.org, or nothing"))
+        }
     }
 }
 

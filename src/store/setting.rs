@@ -10,6 +10,7 @@ sql! {
     SETTING_SET = "
         INSERT INTO setting (name, value, changed_at, changed_by) VALUES ($1, $2, $3, $4)
         ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value, changed_at = EXCLUDED.changed_at, changed_by = EXCLUDED.changed_by";
+    SETTING_GET = "SELECT value FROM setting WHERE name = $1 FOR UPDATE";
     SETTING_RESET = "DELETE FROM setting WHERE name = $1";
 }
 
@@ -21,6 +22,13 @@ impl Store {
 }
 
 impl Tx {
+    /// The stored value, kept so till the commit; `None`: the default.
+    pub async fn setting_get(&mut self, name: &str) -> Result<Option<serde_json::Value>> {
+        let row: Option<(serde_json::Value,)> =
+            sqlx::query_as(SETTING_GET).bind(name).fetch_optional(self.conn()).await?;
+        Ok(row.map(|(value,)| value))
+    }
+
     pub async fn setting_set(
         &mut self,
         name: &str,
