@@ -41,6 +41,13 @@ pub struct Person {
     pub last_sign_in: Option<DateTime<Utc>>,
 }
 
+impl Person {
+    /// Octets; `None`: it has the community's. 0 is no limit.
+    pub fn quota_of_its_own(&self) -> Option<u64> {
+        self.own_quota.then(|| self.quota.unwrap_or(0))
+    }
+}
+
 /// What is looked for.
 #[derive(Debug, Clone, Default)]
 pub struct Query {

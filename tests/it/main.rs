@@ -26,3 +26,4 @@ mod store;
 mod stress;
 mod upkeep;
 mod web;
+mod web_admin;

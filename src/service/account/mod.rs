@@ -8,6 +8,7 @@ mod invite;
 mod password;
 
 pub use actor::{Actor, Role};
+pub use crate::store::domain::DomainRow;
 pub use invite::{Activation, Invitation, NewPerson};
 
 use super::login::{Identity, Login, Origin};

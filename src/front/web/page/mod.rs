@@ -1,5 +1,6 @@
 //! The pages, one subject a file: structs of its templates, handlers, routes.
 
+mod admin;
 mod gallery;
 mod home;
 mod qr;
@@ -11,7 +12,7 @@ use super::router::Route;
 
 /// Every page of the house.
 pub(super) fn routes() -> Vec<Route> {
-    [gallery::routes(), home::routes(), sign_in::routes(), sudo::routes(), source::routes()]
+    [admin::routes(), gallery::routes(), home::routes(), sign_in::routes(), sudo::routes(), source::routes()]
         .into_iter()
         .flatten()
         .collect()

@@ -12,6 +12,7 @@ mod settings;
 use crate::front::web::error::{Fault, refusal_words};
 use crate::front::web::router::Route;
 use crate::front::web::ui::Ui;
+use crate::model::address::{Address, Domain};
 use crate::service::Refusal;
 use crate::service::account::Role;
 
@@ -29,7 +30,7 @@ type Problems = Vec<(String, String)>;
 fn problem(ui: &Ui, field: &str, refusal: Refusal) -> Result<Problems, Fault> {
     let words = match &refusal {
         Refusal::Exists => ui.say("people-problem-taken"),
-        Refusal::Invalid(_) | Refusal::InUse(_) | Refusal::Limit(_) | Refusal::Denied => refusal_words(ui, &refusal),
+        Refusal::Invalid(_) | Refusal::InUse(_) | Refusal::Limit(_) => refusal_words(ui, &refusal),
         _ => return Err(refusal.into()),
     };
     Ok(vec![(field.to_owned(), words)])
@@ -42,6 +43,13 @@ fn error_of<'a>(problems: &'a Problems, field: &str) -> &'a str {
 
 fn role_words(ui: &Ui, role: Role) -> String {
     ui.say(&format!("role-{}", role.name()))
+}
+
+/// An address as lists show it: its local part has no quotes there.
+fn address(shown: &str) -> Result<Address, Fault> {
+    let (local, domain) = shown.rsplit_once('@').ok_or(Refusal::NotFound)?;
+    let domain = Domain::parse(domain).map_err(|_| Refusal::NotFound)?;
+    Ok(Address::new(local, domain).map_err(|_| Refusal::NotFound)?)
 }
 
 /// A path with a query; what is empty is left out.
