@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-async fn dial(place: &str, tls: Option<&ClientTls>) -> Stream {
+pub async fn dial(place: &str, tls: Option<&ClientTls>) -> Stream {
     let (host, port) = place.rsplit_once(':').expect("port");
     let stream = connect(host, port.parse().expect("port"), LIMIT).await.expect("connect");
     match tls {

@@ -32,7 +32,7 @@ impl Bench {
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("mode");
         let directory = folder.path().join("data");
         std::fs::create_dir(&directory).expect("data");
-        let doors: String = ["smtp", "submission", "submissions", "lmtp", "imap", "imaps"]
+        let doors: String = ["smtp", "submission", "submissions", "lmtp", "imap", "imaps", "http", "https"]
             .iter()
             .map(|door| format!("{door} = [\"127.0.0.1:0\"]\n"))
             .collect();

@@ -2,6 +2,7 @@
 
 mod client;
 mod house;
+mod web;
 
 use client::{Imap, Smtp};
 use house::{Bench, people};
@@ -292,6 +293,15 @@ async fn put(services: &Services, who: &Identity, count: usize, octets: usize) {
 }
 
 /// Three boxes of 1k, 10k and 100k messages among 197 others, their rows all over the heap, and flags changed.
+/// Puts one message into a mailbox.
+async fn put_bytes(services: &Services, who: &Identity, mailbox: &str, octets: Vec<u8>) {
+    let mut spool = services.spool.begin(octets.len() as u64).await.expect("spool");
+    spool.push(&octets).await.expect("spool");
+    let item = Append { message: spool.finish(), flags: Flags::default(), internal_date: None };
+    let path = MailboxPath::parse(mailbox).expect("path");
+    services.messages.append(who, &path, vec![item]).await.expect("append");
+}
+
 async fn fill(bench: &Bench) {
     let house = bench.services().await;
     let services = &house.services;
@@ -488,6 +498,12 @@ async fn main() {
     }
     if wanted("imap") {
         imap(&mut bench, &tls).await;
+    }
+    if wanted("web") {
+        if !wanted("imap") {
+            fill(&bench).await;
+        }
+        web::web(&bench, &tls).await;
     }
     if wanted("stored") {
         stored(&bench).await;

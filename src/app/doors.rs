@@ -1,5 +1,6 @@
 //! The doors of the configuration: bound before anything else, opened last.
 
+use super::status;
 use crate::config::{Config, ListenAddress};
 use crate::front::imap;
 use crate::front::smtp::{self, Kind};
@@ -76,12 +77,19 @@ impl Doors {
     }
 
     /// Begins to serve; answers where, by key of `[listen]`.
-    pub(super) fn open(self, gate: &Gate, config: &Config, tls: &ServerTls, services: &Services) -> Result<Listening> {
-        let mut listening = Listening { web: self.web_url(config)?, ..Listening::default() };
+    pub(super) fn open(
+        self,
+        gate: &Gate,
+        config: &Config,
+        hostname: &str,
+        tls: &ServerTls,
+        services: &Services,
+    ) -> Result<Listening> {
+        let mut listening = Listening { web: self.web_url(config, hostname)?, ..Listening::default() };
         let site = web::Site::new(
             web::Options {
                 url: listening.web.clone(),
-                hostname: config.hostname.clone(),
+                hostname: hostname.to_owned(),
                 proxies: config.http_proxies.clone(),
             },
             services.clone(),
@@ -92,7 +100,7 @@ impl Doors {
             let door = |turned_away| Door { implicit_tls: implicit_tls.then(|| tls.clone()), turned_away };
             match what {
                 What::Smtp(kind) => {
-                    let options = Arc::new(smtp::Options::new(kind, &config.hostname, Some(tls.clone())));
+                    let options = Arc::new(smtp::Options::new(kind, hostname, Some(tls.clone())));
                     let door = door(smtp::TURNED_AWAY);
                     let handle = move |accepted| smtp::serve(accepted, options.clone(), services.clone());
                     tokio::spawn(async move { gate.serve(listener, door, handle).await });
@@ -110,7 +118,7 @@ impl Doors {
                     tokio::spawn(async move { gate.serve(listener, door, handle).await });
                 }
                 What::Imap => {
-                    let options = Arc::new(imap::Options::new(&config.hostname, Some(tls.clone())));
+                    let options = Arc::new(imap::Options::new(hostname, Some(tls.clone())));
                     let door = door(imap::TURNED_AWAY);
                     let handle = move |accepted| imap::serve(accepted, options.clone(), services.clone());
                     tokio::spawn(async move { gate.serve(listener, door, handle).await });
@@ -121,16 +129,28 @@ impl Doors {
     }
 
     /// Where browsers find the web side.
-    fn web_url(&self, config: &Config) -> Result<String> {
+    fn web_url(&self, config: &Config, hostname: &str) -> Result<String> {
         if let Some(url) = &config.web_url {
             return Ok(url.clone());
         }
         let bound = self.0.iter().find(|bound| matches!(bound.what, What::Web));
         let place = bound.map(|bound| bound.listener.place()).transpose()?;
         let port = place.as_deref().and_then(|place| place.rsplit_once(':')).map_or("443", |(_, port)| port);
-        let host = &config.hostname;
-        Ok(if port == "443" { format!("https://{host}") } else { format!("https://{host}:{port}") })
+        Ok(at(hostname, port))
     }
+}
+
+/// A host's web side on a port.
+fn at(hostname: &str, port: &str) -> String {
+    if port == "443" { format!("https://{hostname}") } else { format!("https://{hostname}:{port}") }
+}
+
+/// Where browsers find, or will find, the web side, for who is not behind its door: what the server that runs says, else
+/// what the configuration comes to.
+pub fn web_url(config: &Config, hostname: &str) -> String {
+    let running = status::server(config).ok().and_then(|ready| ready["web"].as_str().map(str::to_owned));
+    let port = || config.listen.https.first().map_or(443, |place| place.port());
+    running.or_else(|| config.web_url.clone()).unwrap_or_else(|| at(hostname, &port().to_string()))
 }
 
 /// All of IPv6 beside all of IPv4, on a machine without IPv6: the IPv4 one is enough.

@@ -4,16 +4,17 @@ mod doors;
 mod root;
 pub mod status;
 
-pub use doors::Listening;
+pub use doors::{Listening, web_url};
 pub use root::service_user;
 
 use crate::config::{Config, Database};
 use crate::model::clock::Clock;
 use crate::net::client::ClientTls;
 use crate::net::listener::{Gate, Limits};
-use crate::net::tls::{ServerTls, Source};
+use crate::net::tls::{ServerTls, Source, fingerprint};
 use crate::relay::{session::Times, worker};
 use crate::service::seal::Keys;
+use crate::service::settings::Settings;
 use crate::service::{Options, Services};
 use crate::store::postgres::{self, PrivatePostgres, Role};
 use crate::store::{self, PgConnectOptions, Store, migrate, parse_url, proof};
@@ -29,6 +30,8 @@ use tokio_util::sync::CancellationToken;
 pub struct House {
     pub services: Services,
     pub store: Store,
+    /// This server's name: the file's, else the setting's, else the machine's.
+    pub hostname: String,
     background: Vec<tokio::task::JoinHandle<()>>,
     stop: CancellationToken,
     /// Nobody else runs on this data directory.
@@ -83,7 +86,7 @@ impl House {
     /// Starts what works in the background.
     fn begin(
         config: &Config,
-        (store, services, audit_protected): Opened,
+        Opened { store, services, hostname, audit_protected }: Opened,
         server: Option<PrivatePostgres>,
         lock: Option<nix::fcntl::Flock<std::fs::File>>,
     ) -> Self {
@@ -104,7 +107,7 @@ impl House {
                 server
             })
         });
-        Self { services, store, background, stop, supervises, audit_protected, _lock: lock, postgres }
+        Self { services, store, hostname, background, stop, supervises, audit_protected, _lock: lock, postgres }
     }
 
     /// Nobody else runs on this data directory.
@@ -133,8 +136,14 @@ impl House {
     }
 }
 
-/// The store, the services on it, and whether the database protects the audit.
-type Opened = (Store, Services, bool);
+/// The store and the services on it.
+struct Opened {
+    store: Store,
+    services: Services,
+    hostname: String,
+    /// The runtime role can't change the audit.
+    audit_protected: bool,
+}
 
 async fn open_services(
     config: &Config,
@@ -146,20 +155,32 @@ async fn open_services(
     let audit_protected = proof::audit_is_protected(&runtime).await?;
     let store =
         Store::open(&store::Options { connect: runtime, writers: 8, readers: 8, acquire: Duration::from_secs(5) });
-    let exempt = config.exempt.clone();
-    let options = Options {
-        clock: Clock::system(),
-        keys,
-        exempt: Arc::new(move |address| exempt.iter().any(|network| network.contains(address))),
-        hostname: config.hostname.clone(),
+    let opened = async {
+        let hostname = hostname(config, &store).await?;
+        let exempt = config.exempt.clone();
+        let options = Options {
+            clock: Clock::system(),
+            keys,
+            exempt: Arc::new(move |address| exempt.iter().any(|network| network.contains(address))),
+            hostname: hostname.clone(),
+        };
+        Ok((Services::open(store.clone(), options).await?, hostname))
     };
-    match Services::open(store.clone(), options).await {
-        Ok(services) => Ok((store, services, audit_protected)),
+    match opened.await {
+        Ok((services, hostname)) => Ok(Opened { store, services, hostname, audit_protected }),
         Err(error) => {
             store.close().await;
-            Err(error.into())
+            Err(error)
         }
     }
+}
+
+/// What the server is called: what the file says can't be set in the browser.
+async fn hostname(config: &Config, store: &Store) -> Result<String> {
+    let settings = Settings::new(store.clone(), Clock::system());
+    settings.reload().await?;
+    let set = settings.word("server.hostname");
+    Ok(if config.hostname_is_fixed || set.is_empty() { config.hostname.clone() } else { set })
 }
 
 /// Tells the services when free space goes below the reserve, before PostgreSQL's WAL finds out.
@@ -256,10 +277,9 @@ pub async fn serve_prepared(
     root::give_up(&config)?;
     root::make_data_directory(&config.data_dir, service_user())?;
     // Before the database: a bad certificate is told at once.
-    let tls = ServerTls::open(match &config.tls {
-        Some((certificate, key)) => Source::Files { certificate: certificate.clone(), key: key.clone() },
-        None => Source::SelfMade { directory: config.data_dir.join("tls"), hostname: config.hostname.clone() },
-    })?;
+    if config.tls.is_some() {
+        ServerTls::open(certificate(&config, &config.hostname))?;
+    }
     let house = House::open(&config, Duration::from_secs(30)).await?;
     if let Some(words) = house.warning() {
         tracing::warn!("database: {words}");
@@ -268,6 +288,8 @@ pub async fn serve_prepared(
         if !house.supervises {
             bail!("another mailstead runs on {}", config.data_dir.display());
         }
+        // A self-made one bears the name that the database may have.
+        let tls = ServerTls::open(certificate(&config, &house.hostname))?;
         tokio::select! {
             prepared = prepare(&house.services) => prepared?,
             () = signals.end() => return Ok(()),
@@ -276,12 +298,28 @@ pub async fn serve_prepared(
         let limits = Limits::default();
         let total = limits.total.min(files.saturating_sub(200).max(50));
         let gate = Gate::new(Limits { total, exempt: config.exempt.clone(), ..limits }, config.proxies.clone());
-        let listening = doors.open(&gate, &config, &tls, &house.services)?;
+        let listening = doors.open(&gate, &config, &house.hostname, &tls, &house.services)?;
         run(&config, &house, &gate, &listening, &tls, &mut signals, ready).await
     }
     .await;
     house.close().await;
     served
+}
+
+fn certificate(config: &Config, hostname: &str) -> Source {
+    match &config.tls {
+        Some((certificate, key)) => Source::Files { certificate: certificate.clone(), key: key.clone() },
+        None => Source::SelfMade { directory: config.data_dir.join("tls"), hostname: hostname.to_owned() },
+    }
+}
+
+/// SHA-256 of the certificate that browsers are shown, as they show it: `AB:CD:…`; `None` while there is none.
+pub fn certificate_fingerprint(config: &Config) -> Option<String> {
+    let path = match &config.tls {
+        Some((certificate, _)) => certificate.clone(),
+        None => config.data_dir.join("tls/self.crt"),
+    };
+    fingerprint(&std::fs::read(path).ok()?)
 }
 
 /// From the moment the doors listen until the last session has ended.
@@ -359,7 +397,7 @@ fn start_relay(config: &Config, house: &House) -> Result<Relay> {
     let stop = CancellationToken::new();
     let options = worker::Options {
         smarthost: config.smarthost.clone(),
-        hostname: config.hostname.clone(),
+        hostname: house.hostname.clone(),
         tls: ClientTls::system().context("the system's trusted certificates")?,
         times: Times::default(),
         connections: 4,

@@ -2,7 +2,7 @@
 
 use super::verbs::{AccountVerb, AliasVerb, DomainVerb, QueueVerb, Quota, SettingsVerb, Verb};
 use super::{say, with_house};
-use crate::app::House;
+use crate::app::{House, certificate_fingerprint, web_url};
 use crate::config::Config;
 use crate::model::address::{Address, Domain};
 use crate::model::ids::QueueId;
@@ -23,6 +23,7 @@ pub(super) async fn run(config: Config, verb: Verb) -> Result<()> {
         _ => None,
     };
     with_house(&config, Duration::ZERO, async |house| match verb {
+        Verb::SetupLink => setup_link(&config, house).await,
         Verb::Domain(verb) => domain(house, verb).await,
         Verb::Account(verb) => account(house, verb, password).await,
         Verb::Alias(verb) => alias(house, verb).await,
@@ -61,6 +62,19 @@ const NO_MESSAGE: &str = "no such message; see mailstead queue list";
 
 fn text<'a>(row: &'a Value, key: &str) -> &'a str {
     row[key].as_str().unwrap_or_default()
+}
+
+async fn setup_link(config: &Config, house: &House) -> Result<()> {
+    let web = web_url(config, &house.hostname);
+    let token = house.services.setup.link(&Actor::command_line()).await.map_err(|why| match why {
+        Refusal::Exists => anyhow!("this server has an owner: sign in at {web}/"),
+        other => other.into(),
+    })?;
+    say(format_args!("{web}/setup/{}", token.expose()))?;
+    if let Some(fingerprint) = certificate_fingerprint(config) {
+        say(format_args!("SHA-256 of the certificate that the browser will show: {fingerprint}"))?;
+    }
+    say("The link lives for 60 minutes and is for the first browser that opens it.")
 }
 
 async fn domain(house: &House, verb: DomainVerb) -> Result<()> {
@@ -145,6 +159,16 @@ async fn account(house: &House, verb: AccountVerb, password: Option<Secret<Strin
         AccountVerb::Remove { address } => about(accounts.remove(&actor, &address).await, &address, NO_ACCOUNT),
         AccountVerb::SetPassword { address, password_stdin: _ } => {
             about(accounts.set_password(&actor, &address, password).await, &address, NO_ACCOUNT)
+        }
+        AccountVerb::ResetSecondFactor { address } => {
+            let missing = "no such account, or it has no second factor";
+            about(house.services.second_factors.reset(&actor, &address).await, &address, missing)
+        }
+        AccountVerb::SetRole { address, role } => {
+            about(accounts.set_role(&actor, &address, role).await, &address, NO_ACCOUNT)
+        }
+        AccountVerb::Rename { address, name } => {
+            about(accounts.rename(&actor, &address, &name).await, &address, NO_ACCOUNT)
         }
         AccountVerb::SetQuota { address, quota } => {
             let octets = match quota {

@@ -71,7 +71,9 @@ impl Verb {
             Self::Serve
                 | Self::Demo { .. }
                 | Self::Admin(
-                    verbs::Verb::Domain(DomainVerb::Add { .. }) | verbs::Verb::Settings(SettingsVerb::Set { .. })
+                    verbs::Verb::SetupLink
+                        | verbs::Verb::Domain(DomainVerb::Add { .. })
+                        | verbs::Verb::Settings(SettingsVerb::Set { .. })
                 )
         )
     }

@@ -7,6 +7,10 @@ use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// A one-time link to claim a fresh server in the browser
+    ///
+    /// It lives an hour, and one at a time; the first browser that opens it makes the first owner.
+    SetupLink,
     /// Domains whose mail is taken
     #[command(subcommand)]
     Domain(DomainVerb),
@@ -120,6 +124,25 @@ pub(super) enum AccountVerb {
         /// Read the password from standard input (its first line)
         #[arg(long, required = true)]
         password_stdin: bool,
+    },
+    /// Take away the second factor of somebody who lost app and recovery codes; all sessions end
+    ResetSecondFactor {
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+    },
+    /// Give an account another role; its sessions end
+    SetRole {
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+        /// member, helper, domain-admin or owner
+        #[arg(value_parser = role)]
+        role: Role,
+    },
+    /// Set the name shown to others
+    Rename {
+        #[arg(value_parser = Address::parse)]
+        address: Address,
+        name: String,
     },
     /// Set how much mail an account may keep
     SetQuota {

@@ -116,7 +116,7 @@ fn first(value: Option<Vec<u8>>) -> First {
 }
 
 /// What stands between angle brackets, blanks dropped; a value without brackets is one id if it has an `@` or a dot.
-fn ids(value: &[u8]) -> Vec<String> {
+pub(super) fn ids(value: &[u8]) -> Vec<String> {
     let mut out = Vec::new();
     let mut rest = value;
     while let Some(open) = memchr::memchr(b'<', rest) {

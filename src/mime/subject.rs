@@ -79,6 +79,32 @@ fn refwd(text: &str) -> Option<&str> {
     rest.strip_prefix(':')
 }
 
+/// What other programs write for `Re:` and `Fwd:`, in lower case.
+const REPLIES: [&str; 8] = ["re", "aw", "antw", "sv", "vs", "rif", "ynt", "odp"];
+const FORWARDS: [&str; 5] = ["fwd", "fw", "wg", "tr", "doorst"];
+
+/// The subject of a reply: `Re:` once, whatever stood there.
+pub fn reply(subject: &str) -> String {
+    prefixed("Re: ", subject, &REPLIES)
+}
+
+/// The subject of a forwarded message: `Fwd:` once.
+pub fn forward(subject: &str) -> String {
+    prefixed("Fwd: ", subject, &FORWARDS)
+}
+
+fn prefixed(prefix: &str, subject: &str, alike: &[&str]) -> String {
+    let mut rest = subject.trim();
+    // `Re[2]:` and `Re :` are written too.
+    while let Some(after) = rest.split_once(':').and_then(|(front, after)| {
+        let word = front.split('[').next().unwrap_or_default().trim_end();
+        alike.iter().any(|a| word.eq_ignore_ascii_case(a)).then_some(after)
+    }) {
+        rest = after.trim_start();
+    }
+    format!("{prefix}{rest}").trim_end().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,6 +124,19 @@ mod tests {
             ("Größe", "Größe"),
         ] {
             assert_eq!(base(subject), wanted, "{subject}");
+        }
+    }
+
+    #[test]
+    fn prefixes_stand_once() {
+        for (subject, replied, forwarded) in [
+            ("Tea", "Re: Tea", "Fwd: Tea"),
+            ("RE: Aw: re[2]: [x] Tea", "Re: [x] Tea", "Fwd: RE: Aw: re[2]: [x] Tea"),
+            ("Fw: WG: Tea", "Re: Fw: WG: Tea", "Fwd: Tea"),
+            ("", "Re:", "Fwd:"),
+            ("Regarding: x", "Re: Regarding: x", "Fwd: Regarding: x"),
+        ] {
+            assert_eq!((reply(subject), forward(subject)), (replied.to_owned(), forwarded.to_owned()));
         }
     }
 

@@ -14,5 +14,6 @@ pub mod network;
 pub mod search;
 pub mod secret;
 pub mod sequence;
+pub mod shown;
 pub mod smarthost;
 pub mod uidset;

@@ -126,6 +126,13 @@ fn certified(certificate: &Path, key: &Path) -> Result<CertifiedKey, BadCertific
     })
 }
 
+/// SHA-256 of the first certificate of a PEM text, in pairs of digits as browsers show it.
+pub fn fingerprint(pem: &[u8]) -> Option<String> {
+    let leaf = CertificateDer::from_pem_slice(pem).ok()?;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &leaf);
+    Some(digest.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":"))
+}
+
 fn not_after(leaf: &CertificateDer<'_>) -> Option<chrono::DateTime<chrono::Utc>> {
     let (_, parsed) = x509_parser::parse_x509_certificate(leaf).ok()?;
     chrono::DateTime::from_timestamp(parsed.validity().not_after.timestamp(), 0)

@@ -114,7 +114,7 @@ mod tests {
             ("correct ho", Err(Fault::Short)),
             ("tabs\tare not typed", Err(Fault::Control)),
             ("passwordpassword", Err(Fault::Guessable)),
-            ("qwertyuiop123", Err(Fault::Guessable)),
+            ("qwertyuiop123", Err(Fault::Common)),
             ("aaaaaaaaaaaaaaaaaaaa", Err(Fault::Guessable)),
             ("annegretlindqvist", Err(Fault::Personal)),
             ("example.test.annegret", Err(Fault::Personal)),

@@ -132,6 +132,7 @@ impl Queue {
     /// # Errors
     /// [`Refusal::NotFound`] for an id that is not there.
     pub async fn retry(&self, actor: &Actor, id: Option<QueueId>) -> Result<u64> {
+        actor.must_own()?;
         let now = self.base.clock.now();
         if id.is_some() && self.list(id).await?.is_empty() {
             return Err(Refusal::NotFound);
@@ -153,6 +154,7 @@ impl Queue {
     }
 
     async fn set_held(&self, actor: &Actor, id: QueueId, held: bool, action: &'static str) -> Result<()> {
+        actor.must_own()?;
         let mut tx = self.base.store.begin().await?;
         if !tx.queue_hold(id, held).await? {
             return Err(Refusal::NotFound);
@@ -162,6 +164,7 @@ impl Queue {
 
     /// Drops a message; its sender is not told.
     pub async fn drop_message(&self, actor: &Actor, id: QueueId) -> Result<()> {
+        actor.must_own()?;
         let mut tx = self.base.store.begin().await?;
         if !tx.queue_drop(id).await? {
             return Err(Refusal::NotFound);

@@ -6,6 +6,7 @@ use super::login::{Identity, Login, Origin, Trial};
 use super::notice::{News, Notices};
 use super::readable::{fresh, normal};
 use super::{Base, Refusal, Result, totp};
+use crate::model::address::Address;
 use crate::model::ids::AccountId;
 use crate::model::secret::Secret;
 use crate::store::Tx;
@@ -165,6 +166,27 @@ impl SecondFactors {
         tx.audit_add(&actor.row("second_factor.remove", actor.account, &actor.name, None, None), now).await?;
         tx.commit().await?;
         Ok(who.renewed(renewed))
+    }
+
+    /// Takes the second factor of somebody who lost app and codes; all sessions end. For whoever runs commands on the
+    /// machine: on the web nobody does this to another.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`] for an unknown account or one without a second factor, [`Refusal::Denied`] on the web.
+    pub async fn reset(&self, actor: &Actor, address: &Address) -> Result<()> {
+        actor.must_be_local()?;
+        let (store, now) = (&self.base.store, self.base.clock.now());
+        let found = store.account_find(address.domain().as_str(), &address.key()).await?;
+        let id = found.ok_or(Refusal::NotFound)?.id;
+        let told = self.notices.prepare(address, &News::NoSecondFactor, &actor.origin).await?;
+        let mut tx = store.begin().await?;
+        tx.account_generation_raise(id).await?;
+        if !tx.second_factor_remove(id).await? {
+            return Err(Refusal::NotFound);
+        }
+        told.file(&self.base, &mut tx).await?;
+        tx.audit_add(&actor.row("second_factor.reset", Some(id), &address.to_string(), None, None), now).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn write_codes(&self, tx: &mut Tx, account: AccountId, now: DateTime<Utc>) -> Result<Vec<Secret<String>>> {

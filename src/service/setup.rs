@@ -172,6 +172,8 @@ impl Setup {
             Draft { domain, address: &address, name: &name, role: Role::Owner, quota: None, secrets: Some(&secrets) };
         let id = self.accounts.make(&mut tx, &draft, now).await?;
         tx.setup_owner(id, Step::You.bit()).await?;
+        let address =
+            Address::new(&address.key(), address.domain().clone()).map_err(|e| Refusal::Internal(e.into()))?;
         let who = Identity::new(id, address, name.clone(), 1);
         let actor = Actor::member(&who, origin);
         let after = serde_json::json!({ "name": name, "role": Role::Owner.name(), "new_domain": known.is_none() });

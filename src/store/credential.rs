@@ -32,7 +32,7 @@ sql! {
     /// Not at every reconnection of a client that comes once a minute.
     CREDENTIAL_USED = "
         UPDATE credential SET last_used_at = $2, last_used_from = $3::text::inet
-        WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2 - interval '5 minutes' OR last_used_from IS DISTINCT FROM $3::text::inet)";
+        WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2::timestamptz - interval '5 minutes' OR last_used_from IS DISTINCT FROM $3::text::inet)";
     CREDENTIAL_PAGE = "SELECT id, kind, sealed FROM credential WHERE id > $1 ORDER BY id LIMIT 500 FOR UPDATE";
     CREDENTIAL_RESEAL = "UPDATE credential SET sealed = $2 WHERE id = $1";
     SEAL_KEYS = "SELECT id, proof FROM seal_key ORDER BY created_at";

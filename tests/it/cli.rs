@@ -51,6 +51,38 @@ with smtplib.LMTP('127.0.0.1', int(sys.argv[4])) as client:
 }
 
 #[test]
+fn a_fresh_server_is_claimed_by_a_link_until_it_has_an_owner() {
+    let place = Place::new();
+    let first = place.ok(&["setup-link"], "");
+    assert!(first.starts_with("https://mail.example.test:") && !first.contains("SHA-256"), "{first}");
+    let (child, ready) = place.serve();
+    let second = place.ok(&["setup-link"], "");
+    let web = ready["web"].as_str().unwrap();
+    assert!(second.starts_with(&format!("{web}/setup/")), "{second}");
+    let token = |said: &str| said.lines().next().unwrap().rsplit('/').next().unwrap().to_owned();
+    assert!(token(&first) != token(&second) && token(&second).len() == 43, "{second}");
+    let fingerprint = second.lines().nth(1).unwrap().rsplit(' ').next().unwrap();
+    assert_eq!(fingerprint.split(':').count(), 32, "{second}");
+    place.ok(&["domain", "add", "example.test"], "");
+    place.ok(&["account", "add", "ann@example.test", "--password-stdin"], "correct horse\n");
+    place.ok(&["setup-link"], "");
+    place.ok(&["account", "set-role", "ann@example.test", "owner"], "");
+    place.ok(&["account", "rename", "ann@example.test", "Ann Lee"], "");
+    assert!(place.ok(&["account", "show", "ann@example.test"], "").contains("\tAnn Lee\towner\t"));
+    for (arguments, words) in [
+        (&["setup-link"][..], format!("this server has an owner: sign in at {web}/").as_str()),
+        (&["account", "set-role", "ann@example.test", "member"], "the last owner who can sign in"),
+        (&["account", "suspend", "ann@example.test"], "the last owner who can sign in"),
+        (&["account", "remove", "ann@example.test"], "the last owner who can sign in"),
+    ] {
+        let output = place.run(arguments, "");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains(words), "{arguments:?}: {said}");
+    }
+    assert!(terminate(child));
+}
+
+#[test]
 fn wrong_use_is_told_in_one_line() {
     let place = Place::new();
     let output = place.run(&["account", "frobnicate"], "");

@@ -1,5 +1,6 @@
 //! Integration tests: one binary, so that they link once.
 
+mod accounts;
 mod browser;
 mod cli;
 mod combiner;
@@ -14,6 +15,7 @@ mod mailbox;
 mod outside;
 mod packaging;
 mod peers;
+mod people;
 mod postgres;
 mod relay;
 mod reports;

@@ -109,7 +109,8 @@ async fn every_page_is_for_its_roles_alone() {
             let get = methods.contains("GET");
             if get {
                 let status = browser.get(&path).await.status;
-                let fine = if reach < may { status == 403 } else { status == 200 || (path == "/admin" && status == 303) };
+                let fine =
+                    if reach < may { status == 403 } else { status == 200 || (path == "/admin" && status == 303) };
                 assert!(fine, "{who} {path}: {status}");
             }
             if methods.contains("POST") && reach < may {
@@ -121,7 +122,9 @@ async fn every_page_is_for_its_roles_alone() {
         if who == "dora" {
             // Somebody of another domain is not there for her; of her own owners she sees what they are, no more.
             let olga = id(&house, "olga@example.test").await;
-            for (path, methods, _) in routes.iter().filter(|(path, _, access)| path.contains("{id}") && access == "admin") {
+            for (path, methods, _) in
+                routes.iter().filter(|(path, _, access)| path.contains("{id}") && access == "admin")
+            {
                 let get = methods.contains("GET");
                 let theirs = path.replace("{id}", &eve.to_string());
                 let owners = path.replace("{id}", &olga.to_string());
@@ -131,7 +134,13 @@ async fn every_page_is_for_its_roles_alone() {
                     assert_eq!(status, if path.ends_with("{id}") { 200 } else { 403 }, "{owners}");
                 }
                 if methods.contains("POST") {
-                    let fields = [("name", "x"), ("quota", "1"), ("quota-unit", "GiB"), ("local", "x"), ("domain", "example.test")];
+                    let fields = [
+                        ("name", "x"),
+                        ("quota", "1"),
+                        ("quota-unit", "GiB"),
+                        ("local", "x"),
+                        ("domain", "example.test"),
+                    ];
                     assert_eq!(browser.post(&theirs, &fields).await.status, 404, "{theirs}");
                     assert_eq!(browser.post(&owners, &fields).await.status, 403, "{owners}");
                 }
@@ -155,7 +164,10 @@ async fn people_are_found_and_paged() {
         invite(&house, &format!("p{n:02}@example.test"), &format!("Person {n:02} <b>Ünal</b>")).await;
     }
     let accounts = &house.services.accounts;
-    accounts.alias_add(&Actor::command_line(), &address("nick@example.test"), &[address("p07@example.test")]).await.unwrap();
+    accounts
+        .alias_add(&Actor::command_line(), &address("nick@example.test"), &[address("p07@example.test")])
+        .await
+        .unwrap();
     let mut seen = Vec::new();
     let mut path = "/admin/people?q=person".to_owned();
     let row = Regex::new(r#"<bdi translate="no">(p\d\d)@example.test</bdi>"#).unwrap();
@@ -191,8 +203,17 @@ async fn a_person_is_added_and_gets_a_link() {
     let page = dora.get("/admin/people/add").await;
     assert!(page.body.contains("value=\"helper\"") && !page.body.contains("value=\"owner\""), "what she may give");
     assert!(!page.body.contains("other.test") && page.text().contains("2 GiB"), "{}", page.text());
-    let form = [("local", "carl"), ("domain", "example.test"), ("name", "Carl <i>"), ("role", "member"), ("quota", ""), ("quota-unit", "GiB")];
-    let with = |field: &'static str, value: &'static str| form.map(|(name, was)| (name, if name == field { value } else { was }));
+    let form = [
+        ("local", "carl"),
+        ("domain", "example.test"),
+        ("name", "Carl <i>"),
+        ("role", "member"),
+        ("quota", ""),
+        ("quota-unit", "GiB"),
+    ];
+    let with = |field: &'static str, value: &'static str| {
+        form.map(|(name, was)| (name, if name == field { value } else { was }))
+    };
     for (fields, words) in [
         (with("local", "bob"), "This address is taken"),
         (with("local", "postmaster"), "Postmaster and abuse lead to the owners"),
@@ -258,7 +279,9 @@ async fn what_is_done_to_a_person_is_told_and_taken_back() {
     assert_eq!(show().await.quota, Some(2 << 30), "the community's again");
     let bad = dora.post(&format!("{base}/quota"), &[("quota", "much"), ("quota-unit", "GiB")]).await;
     assert!(bad.status == 422 && bad.value("quota").as_deref() == Some("much"), "{}", bad.text());
-    let page = act(&mut dora, &format!("{base}/addresses"), &[("local", "rob@example.test"), ("domain", "example.test")]).await;
+    let page =
+        act(&mut dora, &format!("{base}/addresses"), &[("local", "rob@example.test"), ("domain", "example.test")])
+            .await;
     assert!(page.text().contains("Remove rob@example.test"), "{}", page.text());
     for (local, words) in [("dora", "taken"), ("postmaster", "leads to the owners"), ("", "before the @")] {
         let bad = dora.post(&format!("{base}/addresses"), &[("local", local), ("domain", "example.test")]).await;
@@ -270,13 +293,19 @@ async fn what_is_done_to_a_person_is_told_and_taken_back() {
     assert!(page.text().contains("Remove rob@example.test"));
     // Somebody else's address is not removed through Bob's page.
     invite(&house, "zoe@example.test", "Zoe").await;
-    accounts.alias_add(&Actor::command_line(), &address("z@example.test"), &[address("zoe@example.test")]).await.unwrap();
+    accounts
+        .alias_add(&Actor::command_line(), &address("z@example.test"), &[address("zoe@example.test")])
+        .await
+        .unwrap();
     act(&mut dora, &format!("{base}/addresses/remove"), &[("address", "z@example.test")]).await;
     assert!(accounts.alias_list().await.unwrap().iter().any(|alias| alias.local == "z"));
     // Suspended: his session ends with it.
     assert_eq!(bobs.get("/").await.header("location"), "/mail");
     let ask = dora.get(&format!("{base}/suspend")).await.text();
-    assert!(ask.contains("refused") && ask.contains("signed out at once") && ask.contains("Nothing is deleted"), "{ask}");
+    assert!(
+        ask.contains("refused") && ask.contains("signed out at once") && ask.contains("Nothing is deleted"),
+        "{ask}"
+    );
     for _ in 0..2 {
         let page = act(&mut dora, &format!("{base}/suspend"), &[]).await;
         assert!(toast(&page).contains("bob is suspended") && page.text().contains("Resume"), "{}", page.text());
@@ -290,8 +319,17 @@ async fn what_is_done_to_a_person_is_told_and_taken_back() {
     act(&mut dora, &format!("{base}/resume"), &[]).await;
     assert_eq!(
         acts(&house, "account.%").await.split_off(9),
-        ["account.rename", "account.rename", "account.quota", "account.quota", "account.invite", "account.suspend",
-         "account.resume", "account.suspend", "account.resume"],
+        [
+            "account.rename",
+            "account.rename",
+            "account.quota",
+            "account.quota",
+            "account.invite",
+            "account.suspend",
+            "account.resume",
+            "account.suspend",
+            "account.resume"
+        ],
         "each once"
     );
     let text = dora.get(&base).await.text();
@@ -365,7 +403,11 @@ async fn a_setting_is_in_force_at_once_and_taken_back() {
     act(&mut olga, at, &[("message-size", "20"), ("message-size-unit", "MiB")]).await;
     act(&mut olga, at, &[("reset", "1")]).await;
     let page = olga.get(at).await;
-    assert!(page.text().contains("20 MiB") && !page.text().contains("Back to the default"), "its history: {}", page.text());
+    assert!(
+        page.text().contains("20 MiB") && !page.text().contains("Back to the default"),
+        "its history: {}",
+        page.text()
+    );
     assert_eq!(acts(&house, "setting.%").await, ["setting.set", "setting.reset", "setting.set", "setting.reset"]);
     // Each kind by its form.
     let settings = &house.services.settings;
@@ -376,16 +418,34 @@ async fn a_setting_is_in_force_at_once_and_taken_back() {
     act(&mut olga, "/admin/settings/server.hostname", &[("server-hostname", "MAIL.example.test")]).await;
     assert_eq!(settings.number("queue.expiry"), 3 * 86_400);
     assert_eq!((settings.number("login.failures"), settings.switch("login.scram_sha1")), (20, true));
-    assert_eq!((settings.word("delivery.over_quota"), settings.word("server.hostname")), ("refuse".into(), "mail.example.test".into()));
+    assert_eq!(
+        (settings.word("delivery.over_quota"), settings.word("server.hostname")),
+        ("refuse".into(), "mail.example.test".into())
+    );
     act(&mut olga, "/admin/settings/login.scram_sha1", &[]).await;
     assert!(!settings.switch("login.scram_sha1"));
     assert_eq!(olga.get("/admin/settings/no.such").await.status, 404);
     // The right is the service's to check.
-    let dora = house.services.accounts.acting(
-        &house.services.login.web(
-            &Origin { peer: [192, 0, 2, 7].into(), protocol: Protocol::Web, domain_hint: None }, "", "dora@example.test",
-            &Secret::new(PASSWORD.into())).await.unwrap().who,
-        &Origin { peer: [192, 0, 2, 7].into(), protocol: Protocol::Web, domain_hint: None }).await.unwrap();
+    let dora = house
+        .services
+        .accounts
+        .acting(
+            &house
+                .services
+                .login
+                .web(
+                    &Origin { peer: [192, 0, 2, 7].into(), protocol: Protocol::Web, domain_hint: None },
+                    "",
+                    "dora@example.test",
+                    &Secret::new(PASSWORD.into()),
+                )
+                .await
+                .unwrap()
+                .who,
+            &Origin { peer: [192, 0, 2, 7].into(), protocol: Protocol::Web, domain_hint: None },
+        )
+        .await
+        .unwrap();
     assert!(settings.set(&dora, "message.size", "20MiB").await.is_err());
 }
 
@@ -396,7 +456,9 @@ async fn domains_are_added_and_removed() {
     let page = act(&mut olga, "/admin/domains", &[("domain", "Bücher.test"), ("alias-of", "")]).await;
     assert!(page.text().contains("bücher.test") && page.text().contains("xn--bcher-kva.test"), "{}", page.text());
     undo(&mut olga, &page).await;
-    let names = async || house.services.accounts.domain_list().await.unwrap().into_iter().map(|row| row.name).collect::<Vec<_>>();
+    let names = async || {
+        house.services.accounts.domain_list().await.unwrap().into_iter().map(|row| row.name).collect::<Vec<_>>()
+    };
     assert_eq!(names().await, ["example.test", "other.test"]);
     act(&mut olga, "/admin/domains", &[("domain", "twin.test"), ("alias-of", "example.test")]).await;
     for (domain, words) in [("twin.test", "is here already"), ("a b", "no domain name"), ("", "no domain name")] {
@@ -448,7 +510,10 @@ async fn the_record_says_who_did_what() {
     // A domain admin reads of her domain, and cannot tell by a search who else there is.
     let mut dora = at(&house, "dora").await;
     let hers = dora.get("/admin/audit").await.text();
-    assert!(hers.contains("changed the space of bob") && !hers.contains("Largest message") && !hers.contains("eve@"), "{hers}");
+    assert!(
+        hers.contains("changed the space of bob") && !hers.contains("Largest message") && !hers.contains("eve@"),
+        "{hers}"
+    );
     let eve = dora.get("/admin/audit?person=eve@other.test").await.text();
     assert!(eve.contains("Nobody fits"), "{eve}");
     // Paged by key, each act once.
@@ -502,7 +567,8 @@ async fn every_word_is_in_the_catalogue() {
         let page = olga.get(&path).await;
         assert_eq!((page.status, page.body.matches("<h1").count()), (200, 1), "{path}");
         assert!(!page.body.contains(" style=") && !page.body.contains(" onclick"), "{path}");
-        let mut ids: Vec<&str> = page.body.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let mut ids: Vec<&str> =
+            page.body.split(" id=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         let count = ids.len();
         ids.sort_unstable();
         ids.dedup();

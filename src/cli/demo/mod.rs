@@ -1,10 +1,11 @@
 //! `mailstead demo`: a small community on loopback and high ports, with mail in it.
 
+mod book;
 pub mod content;
 mod people;
 mod shapes;
 
-use crate::app::{self, Listening};
+use crate::app;
 use crate::config::Config;
 use crate::model::address::{Address, Domain};
 use crate::model::flags::{Flags, Keyword, SystemFlags};
@@ -13,15 +14,13 @@ use crate::model::secret::Secret;
 use crate::service::account::{Actor, Role};
 use crate::service::login::{Origin, Protocol};
 use crate::service::message::Append;
-use crate::service::{Refusal, Services};
+use crate::service::{Refusal, Services, totp};
 use anyhow::{Context, Result, bail};
-use chrono::{DateTime, Utc};
+use book::{Book, Second};
 use nix::fcntl::{Flock, FlockArg};
 use people::{ALIASES, DOMAIN, PEOPLE};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Doors and the ports they have where those are free.
@@ -68,14 +67,15 @@ pub(super) async fn run(data: Option<&Path>, fresh: bool) -> Result<()> {
     app::serve_prepared(
         config,
         async move |services| {
-            if place.join(FILLED).exists() {
-                return Ok(());
+            if !place.join(FILLED).exists() {
+                eprintln!("Making the members and their mail …");
+                fill(services, &filling).await?;
+                std::fs::write(place.join(FILLED), "").with_context(|| place.display().to_string())?;
             }
-            eprintln!("Making the members and their mail …");
-            fill(services, &filling).await?;
-            std::fs::write(place.join(FILLED), "").with_context(|| place.display().to_string())
+            // Afterwards: with a second factor no mail door takes the password that fills the boxes.
+            enrol(services, filling, &place).await
         },
-        |listening| book.print(listening, &directory),
+        |listening| Book::open(&directory).unwrap_or(book).print(listening, &directory),
     )
     .await
 }
@@ -195,104 +195,14 @@ fn write_config(directory: &Path) -> Result<String> {
     Ok(web)
 }
 
-/// DIR/demo.json: who there is, and their passwords.
-#[derive(Clone)]
-struct Book {
-    members: Vec<(String, String)>,
-    /// What the mail's dates are counted from.
-    made: DateTime<Utc>,
-    /// Where browsers find it, as of this start.
-    web: String,
-}
-
-impl Book {
-    fn open(directory: &Path) -> Result<Self> {
-        let path = directory.join("demo.json");
-        if path.exists() {
-            let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-            return Self::read(&text)
-                .with_context(|| format!("{} is damaged; start over with --fresh", path.display()));
-        }
-        let members = PEOPLE.iter().map(|person| Ok((person.local.to_owned(), password()?))).collect::<Result<_>>()?;
-        let book = Self { members, made: Utc::now(), web: String::new() };
-        book.write(directory)?;
-        Ok(book)
-    }
-
-    /// Appears whole or not at all.
-    fn write(&self, directory: &Path) -> Result<()> {
-        let (path, draft) = (directory.join("demo.json"), directory.join("demo.json.draft"));
-        let mut options = std::fs::OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-        std::io::Write::write_all(&mut file, format!("{:#}\n", self.json()).as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&draft, &path).with_context(|| path.display().to_string())
-    }
-
-    fn read(text: &str) -> Option<Self> {
-        let value: Value = serde_json::from_str(text).ok()?;
-        let member = |entry: &Value| {
-            let local = entry["address"].as_str()?.split('@').next()?.to_owned();
-            Some((local, entry["password"].as_str()?.to_owned()))
-        };
-        let members = value["members"].as_array()?.iter().map(member).collect::<Option<Vec<_>>>()?;
-        let web = value["web"].as_str().unwrap_or_default().to_owned();
-        Some(Self { members, made: value["made"].as_str()?.parse().ok()?, web })
-    }
-
-    fn json(&self) -> Value {
-        let members: Vec<Value> = PEOPLE
-            .iter()
-            .zip(&self.members)
-            .map(|(person, (local, password))| {
-                json!({ "address": format!("{local}@{DOMAIN}"), "name": person.name, "role": person.role, "password": password })
-            })
-            .collect();
-        json!({ "domain": DOMAIN, "web": self.web, "made": self.made.to_rfc3339(), "members": members })
-    }
-
-    /// Who there is and where; a reader that goes away does not end the demo.
-    fn print(&self, listening: &Listening, directory: &Path) {
-        let mut out = format!("Mailstead's demo community {DOMAIN} is ready.\n\n");
-        let mut line = |text: std::fmt::Arguments| out.push_str(&format!("{text}\n"));
-        for (door, places) in &listening.doors {
-            line(format_args!("  {door:<12} {}", places.join("  ")));
-        }
-        line(format_args!("\n  In a browser: {}", listening.web));
-        line(format_args!("\n  {:<24} {:<13} {:<28} name", "address", "role", "password"));
-        for (person, (local, password)) in PEOPLE.iter().zip(&self.members) {
-            let address = format!("{local}@{DOMAIN}");
-            line(format_args!("  {address:<24} {:<13} {password:<28} {}", person.role, person.name));
-        }
-        let port = |door: &str| listening.doors.get(door).and_then(|p| p.first()).cloned().unwrap_or_default();
-        let (imaps, submissions, book) = (port("imaps"), port("submissions"), directory.join("demo.json"));
-        line(format_args!(
-            "\nA mail client reads by IMAP at {imaps} and sends by SMTP at {submissions}, both with SSL/TLS from the start;"
-        ));
-        line(format_args!("the user name is the address, and the self-made certificate is to be accepted once."));
-        line(format_args!("\nPasswords are kept in {}. Ctrl-C ends; --fresh starts over.", book.display()));
-        let _ = std::io::Write::write_all(&mut std::io::stdout(), out.as_bytes());
-    }
-}
-
-/// 25 letters and digits that nobody confuses: 120 bits and more.
-fn password() -> Result<String> {
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let mut random = [0u8; 25];
-    aws_lc_rs::rand::fill(&mut random).map_err(|_| anyhow::anyhow!("no random numbers"))?;
-    Ok(random.iter().map(|b| char::from(LETTERS[usize::from(b % 32)])).collect())
-}
-
 /// Makes what is not there yet: a start that was cut off goes on where it stopped.
 async fn fill(services: &Services, book: &Book) -> Result<()> {
     let actor = Actor::command_line();
     existing(services.accounts.domain_add(&actor, &Domain::parse(DOMAIN)?, None).await)?;
-    for (person, (local, password)) in PEOPLE.iter().zip(&book.members) {
-        let address = Address::parse(&format!("{local}@{DOMAIN}"))?;
+    for (person, member) in PEOPLE.iter().zip(&book.members) {
         let role = Role::parse(person.role).context("role")?;
-        existing(
-            services.accounts.add(&actor, &address, person.name, role, None, Secret::new(password.clone())).await,
-        )?;
+        let password = Secret::new(member.password.clone());
+        existing(services.accounts.add(&actor, &member.address()?, person.name, role, None, password).await)?;
     }
     for (alias, members) in ALIASES {
         let targets =
@@ -304,10 +214,10 @@ async fn fill(services: &Services, book: &Book) -> Result<()> {
         boxes.entry((message.owner, message.folder.clone())).or_default().push(message);
     }
     for ((owner, folder), messages) in boxes {
-        let password = book.members.iter().find(|(local, _)| local == owner).map(|(_, password)| password.clone());
-        let password = Secret::new(password.unwrap_or_default());
-        let origin = Origin { peer: Ipv4Addr::LOCALHOST.into(), protocol: Protocol::Imap, domain_hint: None };
-        let who = services.login.password(&origin, "", &format!("{owner}@{DOMAIN}"), &password).await?;
+        let member = book.members.iter().find(|member| member.local == owner).context("an unknown owner")?;
+        let password = Secret::new(member.password.clone());
+        let address = member.address()?.to_string();
+        let who = services.login.password(&origin(Protocol::Imap), "", &address, &password).await?;
         let path = MailboxPath::parse(&folder)?;
         existing(services.mailboxes.create(&who, &path, None).await)?;
         existing(services.mailboxes.subscribe(&who, &path, true).await)?;
@@ -318,6 +228,36 @@ async fn fill(services: &Services, book: &Book) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Gives those who may do things to others the second factor that they can't be without, and an app password for their
+/// mail programs.
+async fn enrol(services: &Services, mut book: Book, directory: &Path) -> Result<()> {
+    let origin = origin(Protocol::Web);
+    for (n, person) in PEOPLE.iter().enumerate() {
+        let member = &book.members[n];
+        let role = Role::parse(person.role).context("role")?;
+        if !role.needs_second_factor() || member.second.is_some() {
+            continue;
+        }
+        let (address, password) = (member.address()?.to_string(), Secret::new(member.password.clone()));
+        let who = services.login.web(&origin, "mailstead demo", &address, &password).await?.who;
+        let begun = services.second_factors.begin(&who).await?;
+        let totp = begun.secret.expose().clone();
+        // The code of a moment ago: the one shown now is for who signs in next.
+        let seed = totp::from_base32(&totp).context("a seed in base32")?;
+        let code = totp::code(&seed, totp::step_at(services.clock.now()) - 1);
+        let codes = services.second_factors.confirm(&who, &origin, &code).await?;
+        let made = services.app_passwords.make(&codes.who, &origin, "Demo mail program").await?;
+        let recovery = codes.codes.iter().map(|code| code.expose().clone()).collect();
+        book.members[n].second = Some(Second { totp, recovery, app_password: made.password.expose().clone() });
+        book.write(directory)?;
+    }
+    Ok(())
+}
+
+fn origin(protocol: Protocol) -> Origin {
+    Origin { peer: Ipv4Addr::LOCALHOST.into(), protocol, domain_hint: None }
 }
 
 async fn spooled(services: &Services, messages: Vec<content::DemoMessage>) -> Result<Vec<Append>> {

@@ -85,7 +85,7 @@ impl Actor {
     }
 
     /// Whether the actor stands at the machine itself.
-    pub(super) fn must_be_local(&self) -> Result<()> {
+    pub(in crate::service) fn must_be_local(&self) -> Result<()> {
         if self.account.is_none() { Ok(()) } else { Err(Refusal::Denied) }
     }
 

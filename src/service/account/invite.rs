@@ -110,9 +110,12 @@ impl Accounts {
         let secrets = self.vault.main(Some(row.id), password).await?;
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
-        let id = tx.token_consume(&token.hash(), purpose::ACTIVATION, now).await?.ok_or(Refusal::NotFound)?;
-        let who = Identity::new(id, address, row.name, row.generation);
-        let renewed = tx.account_renew(id, row.generation).await?.ok_or(Refusal::NotFound)?;
+        let (id, generation) = (row.id, row.generation);
+        let renewed = tx.account_renew(id, generation).await?.ok_or(Refusal::NotFound)?;
+        if tx.token_consume(&token.hash(), purpose::ACTIVATION, now).await? != Some(id) {
+            return Err(Refusal::NotFound);
+        }
+        let who = Identity::new(id, address, row.name, generation);
         self.vault.write(&mut tx, id, &secrets, "", now).await?;
         let actor = Actor::member(&who, origin);
         tx.audit_add(&actor.row("account.activate", actor.account, &actor.name, None, None), now).await?;

@@ -7,8 +7,8 @@ mod domain;
 mod invite;
 mod password;
 
-pub use actor::{Actor, Role};
 pub use crate::store::domain::DomainRow;
+pub use actor::{Actor, Role};
 pub use invite::{Activation, Invitation, NewPerson};
 
 use super::login::{Identity, Login, Origin};

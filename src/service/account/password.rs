@@ -64,16 +64,22 @@ impl Accounts {
         Ok(who.renewed(renewed))
     }
 
-    /// The rules for what members choose, off the I/O threads.
+    /// What is wrong with a password that a member would choose, off the I/O threads; for a page that has words of its
+    /// own. Verbs that set one ask it too.
+    pub async fn fault(&self, password: &Secret<String>, name: &str, address: &Address) -> Result<Option<Fault>> {
+        let (password, name, address) = (password.clone(), name.to_owned(), address.to_string());
+        let judge = move || password_rules::judge(&password, &[&name, &address]);
+        Ok(self.vault.hasher.run(judge).await?.err())
+    }
+
+    /// The same as a refusal.
     pub(in crate::service) async fn judge(
         &self,
         password: &Secret<String>,
         name: &str,
         address: &Address,
     ) -> Result<()> {
-        let (password, name, address) = (password.clone(), name.to_owned(), address.to_string());
-        let judged = self.vault.hasher.run(move || password_rules::judge(&password, &[&name, &address])).await?;
-        Ok(judged?)
+        self.fault(password, name, address).await?.map_or(Ok(()), |fault| Err(fault.into()))
     }
 
     /// The new password and its verifiers in the place of the old ones; a link to set the first one is void.

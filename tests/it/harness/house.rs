@@ -7,8 +7,11 @@ use mailstead::model::address::{Address, Domain};
 use mailstead::model::clock::Clock;
 use mailstead::model::secret::Secret;
 use mailstead::service::account::{Actor, Role};
+use mailstead::service::login::{Identity, Origin, Protocol};
 use mailstead::service::seal::Keys;
-use mailstead::service::{Options, Services};
+use mailstead::service::second_factor::Codes;
+use mailstead::service::{Options, Services, totp};
+use mailstead::store::message::Columns;
 use std::sync::Arc;
 
 /// A community on `example.test`.
@@ -40,6 +43,40 @@ impl House {
             .add(&Actor::command_line(), &address, local, Role::Member, None, password)
             .await
             .expect("member");
+    }
+
+    /// A member's INBOX, as text.
+    pub async fn inbox(&self, local: &str) -> Vec<String> {
+        let store = self.store();
+        let account = store.account_find("example.test", local).await.unwrap().unwrap().id;
+        let inbox = store.mailbox_find(account, &["INBOX"]).await.unwrap().unwrap();
+        let uids = mailstead::model::uidset::UidSet::from_ranges([1..=u32::MAX]);
+        let mut out = Vec::new();
+        for row in store.message_rows(inbox.id, &uids, Columns::default(), 100).await.unwrap() {
+            let blob = store.blob_bytes(row.blob).await.unwrap();
+            out.push(String::from_utf8_lossy(&[&row.prefix[..], &blob].concat()).into_owned());
+        }
+        out
+    }
+
+    /// Somebody at a browser: who knows the password, whatever else is asked of them.
+    pub async fn web(&self, name: &str, password: &str) -> Identity {
+        let password = Secret::new(password.to_owned());
+        self.services.login.web(&web_origin(), "Browser 1.0", name, &password).await.expect("signs in").who
+    }
+
+    /// Switches a second factor on: its seed, and the codes with who goes on.
+    pub async fn enrol(&self, who: &Identity) -> (Vec<u8>, Codes) {
+        let factors = &self.services.second_factors;
+        let begun = factors.begin(who).await.expect("begins");
+        let seed = totp::from_base32(begun.secret.expose()).expect("base32");
+        let codes = factors.confirm(who, &web_origin(), &self.code(&seed)).await.expect("confirms");
+        (seed, codes)
+    }
+
+    /// The code that an authenticator app shows now.
+    pub fn code(&self, seed: &[u8]) -> String {
+        totp::code(seed, totp::step_at(self.clock.now()))
     }
 
     /// Another process's services on the same database; it neither sends nor hears hints.
@@ -97,6 +134,11 @@ impl House {
     pub async fn database_back(&self) {
         self.database.reopen().await;
     }
+}
+
+/// Where a browser is.
+pub fn web_origin() -> Origin {
+    Origin { peer: [192, 0, 2, 80].into(), protocol: Protocol::Web, domain_hint: None }
 }
 
 fn options(clock: &Clock, key: &str) -> Options {

@@ -13,7 +13,6 @@ use mailstead::relay::session::Times;
 use mailstead::relay::worker::{self, Options};
 use mailstead::service::login::{Identity, Origin, Protocol};
 use mailstead::service::submission::Outgoing;
-use mailstead::store::message::Columns;
 use rustls::pki_types::pem::PemObject;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -224,15 +223,7 @@ impl Scene {
 
     /// Ann's INBOX, as text.
     pub async fn inbox(&self) -> Vec<String> {
-        let store = self.house.store();
-        let inbox = store.mailbox_find(self.ann.account(), &["INBOX"]).await.unwrap().unwrap();
-        let uids = mailstead::model::uidset::UidSet::from_ranges([1..=u32::MAX]);
-        let mut out = Vec::new();
-        for row in store.message_rows(inbox.id, &uids, Columns::default(), 100).await.unwrap() {
-            let blob = store.blob_bytes(row.blob).await.unwrap();
-            out.push(String::from_utf8_lossy(&[&row.prefix[..], &blob].concat()).into_owned());
-        }
-        out
+        self.house.inbox("ann").await
     }
 }
 

@@ -10,7 +10,6 @@ use crate::front::web::ui::Ui;
 use crate::front::web::visitor::{Flash, Visitor};
 use crate::model::address::{Address, Domain};
 use crate::model::ids::AccountId;
-use crate::service::Refusal;
 use crate::service::account::{Actor, Invitation, NewPerson, Role};
 use crate::service::people::{Query, Status};
 use crate::service::settings::parse_size;

@@ -1,7 +1,7 @@
 //! `/admin/audit`: who did what to whom, from where, when.
 
-use super::settings::words;
 use super::link;
+use super::settings::words;
 use crate::front::web::Web;
 use crate::front::web::error::{Fault, show};
 use crate::front::web::extract::Member;
@@ -181,7 +181,8 @@ async fn list(
     };
     let query = [("person", person.as_str()), ("kind", kind)];
     let next = page.as_ref().and_then(|page| page.next);
-    let next = next.map_or_else(String::new, |id| link("/admin/audit", &[query[0], query[1], ("before", &id.to_string())]));
+    let next =
+        next.map_or_else(String::new, |id| link("/admin/audit", &[query[0], query[1], ("before", &id.to_string())]));
     let first = asked.before.map_or_else(String::new, |_| link("/admin/audit", &query));
     let filtered = !person.is_empty() || !kind.is_empty();
     let acts = page.iter().flat_map(|page| &page.entries).map(|entry| Act::new(&ui, entry)).collect();

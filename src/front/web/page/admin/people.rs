@@ -131,7 +131,8 @@ async fn list(
     let page = people.page(&actor, &Wanted { text: q.clone(), status }, after, PAGE).await?;
     let counts = people.counts(&actor).await?;
     let query = [("q", q.as_str()), ("state", state)];
-    let next = page.next.map_or_else(String::new, |next| link("/admin/people", &[query[0], query[1], ("after", &next)]));
+    let next =
+        page.next.map_or_else(String::new, |next| link("/admin/people", &[query[0], query[1], ("after", &next)]));
     let first = after.map_or_else(String::new, |_| link("/admin/people", &query));
     let rows = page.people.iter().map(|person| Row::new(&ui, person)).collect();
     let alone = counts.active + counts.suspended + counts.waiting == 1;

@@ -433,7 +433,10 @@ mod tests {
 
     #[test]
     fn a_meter_warns_before_it_is_full() {
-        assert_eq!([0, 89, 90, 99, 100, 200].map(|used| meter(used, Some(100))), ["", "", "warn", "warn", "danger", "danger"]);
+        assert_eq!(
+            [0, 89, 90, 99, 100, 200].map(|used| meter(used, Some(100))),
+            ["", "", "warn", "warn", "danger", "danger"]
+        );
         assert_eq!(meter(u64::MAX, None), "");
     }
 }

@@ -1,8 +1,8 @@
 //! `/admin/settings`: every setting with its reason, changed in force at once.
 
+use super::Problems;
 use super::add::Choice;
 use super::amount::{Amount, time_words};
-use super::Problems;
 use crate::front::web::Web;
 use crate::front::web::error::{Fault, redirect, refusal_words, show, show_again};
 use crate::front::web::extract::{Fields, Member};
@@ -226,12 +226,7 @@ async fn last(settings: &Settings, actor: &Actor, definition: &Definition) -> Re
     Ok(settings.history(actor, definition.name).await?.into_iter().next())
 }
 
-async fn found(
-    web: &Web,
-    ui: Ui,
-    actor: &Actor,
-    definition: &'static Definition,
-) -> Result<SettingPage, Fault> {
+async fn found(web: &Web, ui: Ui, actor: &Actor, definition: &'static Definition) -> Result<SettingPage, Fault> {
     let settings = &web.services().settings;
     let history = settings.history(actor, definition.name).await?;
     let shown = settings.list().into_iter().find(|shown| shown.definition.name == definition.name);

@@ -1,0 +1,132 @@
+//! Foreign text as it may stand in a page: names, subjects, file names. One place, so that no page forgets a trick.
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Stands for a character that is not shown.
+pub const MARK: char = '\u{FFFD}';
+
+/// Most characters of a file name.
+const NAME: usize = 120;
+
+/// Reorders what stands beside it (Unicode Bidirectional Algorithm, UAX #9): embeddings, overrides, isolates.
+pub fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Takes no room, so that two texts which differ look alike.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
+        | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2060}'..='\u{2065}' | '\u{206A}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}'
+        | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}')
+}
+
+/// One line of at most `most` characters, NFC: blanks of every kind are spaces, other controls [`MARK`]s, what is
+/// invisible or reorders its neighbours is gone. What was cut ends in `…`.
+///
+/// Joiners stay between letters that are not ASCII: Persian and emoji are written with them.
+pub fn line(text: &str, most: usize) -> String {
+    let joins = |c: Option<char>| c.is_some_and(|c| !c.is_ascii());
+    let (mut out, mut count) = (String::new(), 0);
+    // Composed characters are made of few: what lies far beyond the bound needs no work.
+    let mut rest = text.chars().take(most.saturating_mul(8)).nfc().peekable();
+    while let Some(c) = rest.next() {
+        let c = match c {
+            '\u{200C}' | '\u{200D}' if joins(out.chars().next_back()) && joins(rest.peek().copied()) => c,
+            '\u{200C}' | '\u{200D}' => continue,
+            c if is_bidi_control(c) || is_invisible(c) => continue,
+            '\u{2028}' | '\u{2029}' => ' ',
+            c if c.is_whitespace() => ' ',
+            c if c.is_control() => MARK,
+            c => c,
+        };
+        if c == ' ' && (out.is_empty() || out.ends_with(' ')) {
+            continue;
+        }
+        if count == most {
+            out.pop();
+            out.push('…');
+            break;
+        }
+        out.push(c);
+        count += 1;
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// A file name that is nothing but a name on every system: no path, no control, no reserved word. Empty: there was none.
+///
+/// The extension survives the bound: it is what tells a person what a file is.
+pub fn file_name(text: &str) -> String {
+    let name: String = line(text, 2000)
+        .chars()
+        .map(|c| if matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|' | MARK) { '_' } else { c })
+        .collect();
+    let name = name.trim_matches(|c: char| c == '.' || c == ' ');
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let numbered =
+        |word: &str| stem.strip_prefix(word).is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()));
+    let reserved = matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt");
+    let name = if reserved { format!("_{name}") } else { name.to_owned() };
+    let count = name.chars().count();
+    if count <= NAME {
+        return name;
+    }
+    let extension = name.rsplit_once('.').map_or("", |(_, e)| e);
+    let kept = if extension.chars().count() > 16 { "" } else { extension };
+    let stem: String = name.chars().take(NAME - 2 - kept.chars().count()).collect();
+    if kept.is_empty() { stem } else { format!("{stem}….{kept}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lines_have_nothing_that_deceives() {
+        for (text, shown) in [
+            ("plain", "plain"),
+            (" a\tb\r\n c ", "a b c"),
+            ("a\0b\u{1b}[31m", "a\u{FFFD}b\u{FFFD}[31m"),
+            ("gpj.\u{202E}exe", "gpj.exe"),
+            ("pay\u{200B}pal\u{FEFF}", "paypal"),
+            ("pay\u{200D}pal", "paypal"),
+            ("👩\u{200D}💻", "👩\u{200D}💻"),
+            ("e\u{301}", "é"),
+            ("x\u{2028}y", "x y"),
+        ] {
+            assert_eq!(line(text, 100), shown, "{text:?}");
+        }
+        assert_eq!(line("abcdef", 4), "abc…");
+        assert_eq!(line("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn file_names_are_names() {
+        for (text, shown) in [
+            ("../../etc/passwd", "_.._etc_passwd"),
+            ("C:\\x\\y.doc", "C__x_y.doc"),
+            ("a\u{202E}gpj.exe", "agpj.exe"),
+            ("NUL.txt", "_NUL.txt"),
+            ("com1", "_com1"),
+            ("...", ""),
+            ("Straße 1.pdf", "Straße 1.pdf"),
+        ] {
+            assert_eq!(file_name(text), shown, "{text:?}");
+        }
+        let long = file_name(&format!("{}.pdf", "x".repeat(500)));
+        assert!(long.ends_with("….pdf") && long.chars().count() <= NAME, "{long}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_becomes_one_bounded_line(text: String, most in 1usize..50) {
+            let shown = line(&text, most);
+            prop_assert!(shown.chars().count() <= most);
+            prop_assert!(!shown.chars().any(|c| c.is_control() || is_bidi_control(c)));
+            let name = file_name(&text);
+            prop_assert!(name.chars().count() <= NAME + 1 && !name.contains(['/', '\\', '\0']));
+        }
+    }
+}

@@ -1,0 +1,496 @@
+//! Admins and the people they look after: rights, invitations, lists, the claim of a fresh server.
+
+use crate::harness::house::{House, web_origin};
+use chrono::TimeDelta;
+use mailstead::model::address::{Address, Domain};
+use mailstead::model::secret::Secret;
+use mailstead::service::account::{Actor, NewPerson, Role};
+use mailstead::service::audit::Filter;
+use mailstead::service::directory::Resolved;
+use mailstead::service::login::{Identity, Origin, Protocol, Second};
+use mailstead::service::people::{Counts, Query, Status};
+use mailstead::service::setup::{NewOwner, Opened, Step};
+use mailstead::service::{Refusal, Services};
+
+const PASSWORD: &str = "correct horse battery";
+
+fn secret(raw: &str) -> Secret<String> {
+    Secret::new(raw.to_owned())
+}
+
+fn address(raw: &str) -> Address {
+    Address::parse(raw).unwrap()
+}
+
+fn person(raw: &str, role: Role) -> NewPerson {
+    NewPerson { address: address(raw), name: "Some One".into(), role, quota: None }
+}
+
+/// Two domains, with an owner, an admin of the first, a helper, and members of both.
+async fn community() -> House {
+    let house = House::new().await;
+    let (accounts, admin) = (&house.services.accounts, Actor::command_line());
+    accounts.domain_add(&admin, &Domain::parse("second.test").unwrap(), None).await.unwrap();
+    for (who, role) in [
+        ("olga@example.test", Role::Owner),
+        ("dora@example.test", Role::DomainAdmin),
+        ("hans@example.test", Role::Helper),
+        ("ann@example.test", Role::Member),
+        ("bob@second.test", Role::Member),
+    ] {
+        accounts.add(&admin, &address(who), "", role, None, secret(PASSWORD)).await.unwrap();
+    }
+    house
+}
+
+async fn signed_in(services: &Services, name: &str) -> Identity {
+    services.login.web(&web_origin(), "", name, &secret(PASSWORD)).await.unwrap().who
+}
+
+async fn acting(services: &Services, name: &str) -> Actor {
+    let who = signed_in(services, name).await;
+    services.accounts.acting(&who, &web_origin()).await.unwrap()
+}
+
+/// `ok`, or what was refused.
+fn said<T>(done: Result<T, Refusal>) -> &'static str {
+    match done {
+        Ok(_) => "ok",
+        Err(Refusal::Denied) => "denied",
+        Err(Refusal::NotFound) => "not found",
+        Err(Refusal::InUse(_)) => "in use",
+        Err(Refusal::Invalid(_)) => "invalid",
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn everybody_has_their_reach_and_no_more() {
+    let house = community().await;
+    let services = &house.services;
+    let accounts = &services.accounts;
+    for (name, ann, hans, dora, olga, bob) in [
+        ("olga@example.test", "ok", "ok", "ok", "ok", "ok"),
+        ("dora@example.test", "ok", "ok", "denied", "denied", "not found"),
+        ("hans@example.test", "denied", "denied", "denied", "denied", "denied"),
+        ("ann@example.test", "denied", "denied", "denied", "denied", "denied"),
+    ] {
+        let actor = acting(services, name).await;
+        for (whom, wanted) in [
+            ("ann@example.test", ann),
+            ("hans@example.test", hans),
+            ("dora@example.test", dora),
+            ("olga@example.test", olga),
+            ("bob@second.test", bob),
+        ] {
+            let to = address(whom);
+            assert_eq!(said(accounts.set_quota(&actor, &to, Some(1 << 30)).await), wanted, "{name} quota {whom}");
+            assert_eq!(said(accounts.rename(&actor, &to, "New").await), wanted, "{name} rename {whom}");
+            assert_eq!(said(accounts.set_suspended(&actor, &to, false).await), wanted, "{name} resume {whom}");
+            // Passwords are nobody else's on the web, and accounts are not removed there.
+            assert_eq!(said(accounts.set_password(&actor, &to, secret(PASSWORD)).await), "denied");
+            assert_eq!(said(accounts.remove(&actor, &to).await), "denied");
+            assert_eq!(
+                said(accounts.add(&actor, &address("x@example.test"), "", Role::Member, None, secret(PASSWORD)).await),
+                "denied"
+            );
+        }
+        let owner = name.starts_with("olga");
+        let rules = if owner { "ok" } else { "denied" };
+        let fresh = Domain::parse(&format!("{}.test", name.split('@').next().unwrap())).unwrap();
+        assert_eq!(said(accounts.domain_add(&actor, &fresh, None).await), rules);
+        assert_eq!(said(services.settings.set(&actor, "quota.bytes", "1GiB").await), rules);
+        assert_eq!(said(services.settings.undo(&actor, "quota.bytes").await), rules);
+        assert_eq!(said(services.queue.retry(&actor, None).await), rules);
+        let looks = if owner || name.starts_with("dora") { "ok" } else { "denied" };
+        assert_eq!(said(services.people.counts(&actor).await), looks);
+        assert_eq!(said(services.people.page(&actor, &Query::default(), None, 10).await), looks);
+        assert_eq!(said(services.audit.page(&actor, &Filter::default(), None, 10).await), looks);
+    }
+}
+
+#[tokio::test]
+async fn a_domain_admin_gives_no_more_than_is_theirs() {
+    let house = community().await;
+    let accounts = &house.services.accounts;
+    let dora = acting(&house.services, "dora").await;
+    for (new, wanted) in [
+        (person("eve@example.test", Role::Helper), "ok"),
+        (person("eva@example.test", Role::DomainAdmin), "denied"),
+        (person("eva@example.test", Role::Owner), "denied"),
+        (person("eva@second.test", Role::Member), "denied"),
+        (person("postmaster@example.test", Role::Member), "invalid"),
+    ] {
+        assert_eq!(said(accounts.invite(&dora, &new).await), wanted, "{new:?}");
+    }
+    let (ann, olga) = (address("ann@example.test"), address("olga@example.test"));
+    assert_eq!(said(accounts.set_role(&dora, &ann, Role::Helper).await), "denied");
+    for (alias, to, wanted) in [
+        ("anne@example.test", &ann, "ok"),
+        ("anne@second.test", &ann, "denied"),
+        ("abuse@example.test", &ann, "denied"),
+        ("boss@example.test", &olga, "denied"),
+        ("away@example.test", &address("x@elsewhere.test"), "denied"),
+    ] {
+        assert_eq!(said(accounts.alias_add(&dora, &address(alias), std::slice::from_ref(to)).await), wanted, "{alias}");
+    }
+    let admin = Actor::command_line();
+    accounts.alias_add(&admin, &address("all@example.test"), &[ann.clone(), olga.clone()]).await.unwrap();
+    accounts.alias_add(&admin, &address("boss@example.test"), &[olga]).await.unwrap();
+    for (alias, wanted) in [("all", "denied"), ("boss", "denied"), ("anne", "ok"), ("nobody", "denied")] {
+        let alias = address(&format!("{alias}@example.test"));
+        assert_eq!(said(accounts.alias_remove(&dora, &alias).await), wanted, "{alias}");
+    }
+}
+
+#[tokio::test]
+async fn somebody_who_can_do_everything_is_always_left() {
+    let house = community().await;
+    let (services, admin) = (&house.services, Actor::command_line());
+    let accounts = &services.accounts;
+    let (olga, otto) = (address("olga@example.test"), address("otto@example.test"));
+    // One who never set a password can't do anything.
+    accounts.invite(&admin, &person("otto@example.test", Role::Owner)).await.unwrap();
+    assert_eq!(said(accounts.set_suspended(&admin, &olga, true).await), "in use");
+    assert_eq!(said(accounts.set_role(&admin, &olga, Role::Member).await), "in use");
+    assert_eq!(said(accounts.remove(&admin, &olga).await), "in use");
+    accounts.set_password(&admin, &otto, secret(PASSWORD)).await.unwrap();
+    let (one, two) = (acting(services, "olga").await, acting(services, "otto").await);
+    assert_eq!(said(accounts.set_suspended(&one, &olga, true).await), "invalid", "not oneself");
+    let (a, b) = tokio::join!(accounts.set_suspended(&one, &otto, true), accounts.set_suspended(&two, &olga, true));
+    let both = [said(a), said(b)];
+    assert!(both == ["ok", "in use"] || both == ["in use", "ok"], "{both:?}");
+}
+
+#[tokio::test]
+async fn a_suspension_or_another_role_ends_every_session_at_once() {
+    let house = community().await;
+    let (services, login) = (&house.services, &house.services.login);
+    let olga = acting(services, "olga").await;
+    let ann = address("ann@example.test");
+    let mail = Origin { protocol: Protocol::Imap, ..web_origin() };
+    let web = signed_in(services, "ann").await;
+    let imap = login.password(&mail, "", "ann", &secret(PASSWORD)).await.unwrap();
+    services.accounts.set_role(&olga, &ann, Role::Helper).await.unwrap();
+    for who in [&web, &imap] {
+        assert!(matches!(login.session_fresh(who, None).await, Err(Refusal::Stale)));
+        assert!(matches!(services.accounts.acting(who, &web_origin()).await, Err(Refusal::Stale)));
+    }
+    let web = signed_in(services, "ann").await;
+    services.accounts.set_suspended(&olga, &ann, true).await.unwrap();
+    assert!(matches!(login.session_fresh(&web, None).await, Err(Refusal::Stale)));
+    assert!(login.web(&web_origin(), "", "ann", &secret(PASSWORD)).await.is_err());
+    services.accounts.set_suspended(&olga, &ann, false).await.unwrap();
+    signed_in(services, "ann").await;
+}
+
+#[tokio::test]
+async fn an_invited_person_sets_the_first_password_by_the_link_once() {
+    let house = community().await;
+    let (services, accounts) = (&house.services, &house.services.accounts);
+    let dora = acting(services, "dora").await;
+    let eve = address("eve@example.test");
+    let first = accounts.invite(&dora, &person("eve@example.test", Role::Member)).await.unwrap();
+    assert_eq!(first.expires_at - house.clock.now(), TimeDelta::days(14));
+    assert!(matches!(services.directory.resolve(&eve).await.unwrap(), Resolved::Deliver(_)), "mail is taken");
+    assert!(services.login.web(&web_origin(), "", "eve", &secret("")).await.is_err());
+    let again = accounts.invite_again(&dora, &eve).await.unwrap();
+    let token = again.token.expose();
+    assert!(matches!(accounts.activation(first.token.expose()).await, Err(Refusal::NotFound)), "replaced");
+    for _ in 0..2 {
+        let shown = accounts.activation(token).await.unwrap();
+        assert_eq!((shown.address.to_string(), shown.name), ("eve@example.test".into(), "Some One".into()));
+    }
+    let weak = accounts.activate(&web_origin(), token, secret("eve@example.test")).await;
+    assert!(matches!(weak, Err(Refusal::Invalid(_))), "and the link lives on");
+    let (new, origin) = ("a bicycle in the rain", web_origin());
+    let set = || accounts.activate(&origin, token, secret(new));
+    let (one, two, three) = tokio::join!(set(), set(), set());
+    let done: Vec<_> = [one, two, three].into_iter().filter_map(Result::ok).collect();
+    assert_eq!(done.len(), 1, "however many bring it");
+    services.login.session_fresh(&done[0], None).await.unwrap();
+    assert!(matches!(accounts.activation(token).await, Err(Refusal::NotFound)));
+    let proof = services.login.web(&web_origin(), "", "eve", &secret(new)).await.unwrap();
+    assert_eq!(proof.second, Second::None);
+    let mail = Origin { protocol: Protocol::Imap, ..web_origin() };
+    services.login.password(&mail, "", "eve", &secret(new)).await.unwrap();
+    assert!(matches!(accounts.invite_again(&dora, &eve).await, Err(Refusal::Invalid(_))), "in use already");
+    let acts: Vec<String> = house.audit("account.%").await.into_iter().map(|row| row.0).collect();
+    assert_eq!(acts[acts.len() - 3..], ["account.invite", "account.invite_again", "account.activate"]);
+}
+
+#[tokio::test]
+async fn a_link_dies_with_time_suspension_and_a_password_set_otherwise() {
+    let house = community().await;
+    let accounts = &house.services.accounts;
+    let admin = Actor::command_line();
+    let invite = async |name: &str| {
+        let new = person(&format!("{name}@example.test"), Role::Member);
+        accounts.invite(&admin, &new).await.unwrap().token.expose().clone()
+    };
+    let alive = async |token: &str| accounts.activation(token).await.is_ok();
+    let (late, shut, set) = (invite("late").await, invite("shut").await, invite("set").await);
+    assert!(alive(&late).await && alive(&shut).await && alive(&set).await && !alive("").await);
+    accounts.set_suspended(&admin, &address("shut@example.test"), true).await.unwrap();
+    accounts.set_password(&admin, &address("set@example.test"), secret(PASSWORD)).await.unwrap();
+    assert!(!alive(&shut).await && !alive(&set).await);
+    assert!(accounts.activate(&web_origin(), &set, secret("a bicycle in the rain")).await.is_err());
+    house.clock.advance(TimeDelta::days(14));
+    assert!(!alive(&late).await);
+    house.services.housekeeping.round().await.unwrap();
+    assert!(accounts.invite_again(&admin, &address("late@example.test")).await.is_ok());
+}
+
+#[tokio::test]
+async fn people_are_found_and_paged_in_order() {
+    let house = community().await;
+    let (services, admin) = (&house.services, Actor::command_line());
+    let people = &services.people;
+    services.accounts.invite(&admin, &person("zoe@example.test", Role::Member)).await.unwrap();
+    let add = async |raw: &str, name: &str| {
+        services.accounts.add(&admin, &address(raw), name, Role::Member, None, secret(PASSWORD)).await.unwrap();
+    };
+    add("ann@second.test", "Ännchen von Tharau").await;
+    add("a%_b@second.test", "").await;
+    services.accounts.alias_add(&admin, &address("nickname@second.test"), &[address("bob@second.test")]).await.unwrap();
+    services.accounts.set_suspended(&admin, &address("hans@example.test"), true).await.unwrap();
+    let (olga, dora) = (acting(services, "olga").await, acting(services, "dora").await);
+    let all = async |actor: &Actor, query: Query, limit: i64| {
+        let (mut out, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let page = people.page(actor, &query, cursor.as_deref(), limit).await.unwrap();
+            assert!(page.people.len() as i64 <= limit);
+            out.extend(page.people.into_iter().map(|person| person.address));
+            cursor = page.next;
+            if cursor.is_none() {
+                return out;
+            }
+        }
+    };
+    let whole = [
+        "a%_b@second.test",
+        "ann@example.test",
+        "ann@second.test",
+        "bob@second.test",
+        "dora@example.test",
+        "hans@example.test",
+        "olga@example.test",
+        "zoe@example.test",
+    ];
+    for limit in [1, 2, 3, 8, 100] {
+        assert_eq!(all(&olga, Query::default(), limit).await, whole, "{limit}");
+    }
+    let own: Vec<_> = whole.iter().copied().filter(|a| a.ends_with("@example.test")).collect();
+    assert_eq!(all(&dora, Query::default(), 2).await, own);
+    for (text, wanted) in [
+        ("ann", vec!["ann@example.test", "ann@second.test"]),
+        ("ÄNNCHEN", vec!["ann@second.test"]),
+        ("nick", vec!["bob@second.test"]),
+        ("ann@exa", vec!["ann@example.test"]),
+        (" OLGA@example.test ", vec!["olga@example.test"]),
+        ("%", vec!["a%_b@second.test"]),
+        ("_", vec!["a%_b@second.test"]),
+        ("nothing", vec![]),
+    ] {
+        assert_eq!(all(&olga, Query { text: text.into(), status: None }, 1).await, wanted, "{text}");
+    }
+    for (status, wanted) in [(Status::Suspended, "hans@example.test"), (Status::Waiting, "zoe@example.test")] {
+        assert_eq!(all(&olga, Query { status: Some(status), ..Query::default() }, 9).await, [wanted]);
+    }
+    assert_eq!(people.counts(&olga).await.unwrap(), Counts { active: 6, suspended: 1, waiting: 1 });
+    assert_eq!(people.counts(&dora).await.unwrap(), Counts { active: 3, suspended: 1, waiting: 1 });
+}
+
+#[tokio::test]
+async fn one_person_is_known_with_addresses_sign_ins_and_acts() {
+    let house = community().await;
+    let (services, admin) = (&house.services, Actor::command_line());
+    let to = |raw: &str| vec![address(raw)];
+    services.accounts.alias_add(&admin, &address("anne@example.test"), &to("ann@example.test")).await.unwrap();
+    let both = [address("ann@example.test"), address("bob@second.test")];
+    services.accounts.alias_add(&admin, &address("all@example.test"), &both).await.unwrap();
+    let ann = signed_in(services, "ann").await;
+    assert!(services.login.web(&web_origin(), "", "ann", &secret("wrong")).await.is_err());
+    let (olga, dora) = (acting(services, "olga").await, acting(services, "dora").await);
+    services.accounts.set_quota(&dora, &address("ann@example.test"), Some(1 << 20)).await.unwrap();
+    let known = services.people.known(&dora, ann.account()).await.unwrap();
+    assert_eq!(
+        (known.addresses, known.aliases),
+        (vec!["anne@example.test".to_owned()], vec!["all@example.test".to_owned()])
+    );
+    assert_eq!(known.sign_ins.iter().map(|one| one.ok).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(
+        (known.person.quota, known.person.own_quota, known.person.status),
+        (Some(1 << 20), true, Status::Active)
+    );
+    assert_eq!(known.person.last_sign_in, Some(house.clock.now()));
+    let bob = signed_in(services, "bob@second.test").await;
+    assert!(matches!(services.people.known(&dora, bob.account()).await, Err(Refusal::NotFound)));
+    services.people.known(&olga, bob.account()).await.unwrap();
+    // The audit: pages, filters, and a domain's admin sees their domain alone.
+    let read = async |actor: &Actor, filter: Filter| {
+        let (mut out, mut cursor) = (Vec::new(), None);
+        loop {
+            let page = services.audit.page(actor, &filter, cursor, 2).await.unwrap();
+            out.extend(page.entries.into_iter().map(|entry| format!("{} {}", entry.action, entry.subject_name)));
+            cursor = page.next;
+            if cursor.is_none() {
+                return out;
+            }
+        }
+    };
+    let about = Filter { subject: Some(ann.account()), action: String::new() };
+    let wanted = ["account.quota ann@example.test", "alias.add anne@example.test", "account.add ann@example.test"];
+    assert_eq!(read(&dora, about.clone()).await, wanted);
+    assert_eq!(read(&olga, about).await, wanted);
+    let (hers, all) = (read(&dora, Filter::default()).await, read(&olga, Filter::default()).await);
+    assert!(hers.contains(&"domain.add example.test".to_owned()), "{hers:?}");
+    assert!(hers.iter().all(|act| act.ends_with("example.test")) && hers.len() < all.len(), "{hers:?}");
+    assert!(all.contains(&"account.add bob@second.test".to_owned()));
+    let domains = Filter { action: "domain.".into(), ..Filter::default() };
+    assert_eq!(read(&olga, domains).await, ["domain.add second.test", "domain.add example.test"]);
+}
+
+#[tokio::test]
+async fn twenty_thousand_people_page_in_a_few_milliseconds() {
+    let house = community().await;
+    house
+        .damage(
+            "INSERT INTO account (domain, local, name, name_key, uidvalidity_last, created_at)
+             SELECT 1 + n % 2, 'user' || n, 'Name ' || n, 'name ' || n, 1, now() FROM generate_series(1, 20000) n;
+             INSERT INTO address (domain, local, account, is_primary, created_at)
+             SELECT domain, local, id, true, now() FROM account WHERE local LIKE 'user%';
+             INSERT INTO credential (account, kind, sealed, created_at)
+             SELECT id, 1, 'x', now() FROM account WHERE local LIKE 'user%';
+             INSERT INTO mailbox (account, name, uidvalidity, created_at)
+             SELECT id, 'INBOX', 1, now() FROM account WHERE local LIKE 'user%';
+             ANALYZE",
+        )
+        .await;
+    let olga = acting(&house.services, "olga").await;
+    let people = &house.services.people;
+    for (text, cursor) in [("", None), ("", Some("user19@example.test")), ("user777", None), ("name 19999", None)] {
+        let query = Query { text: text.into(), status: None };
+        let mut best = std::time::Duration::MAX;
+        for _ in 0..5 {
+            let began = std::time::Instant::now();
+            assert!(!people.page(&olga, &query, cursor, 50).await.unwrap().people.is_empty());
+            best = best.min(began.elapsed());
+        }
+        eprintln!("{text:?} {cursor:?}: {best:?}");
+        assert!(best < std::time::Duration::from_millis(60), "{text:?} {cursor:?}: {best:?}");
+    }
+}
+
+fn owner(name: &str) -> NewOwner {
+    NewOwner { name: "Olga".into(), address: address(name), password: secret("a bicycle in the rain") }
+}
+
+#[tokio::test]
+async fn a_fresh_server_is_claimed_once_by_the_browser_that_opened_the_link() {
+    let house = House::new().await;
+    let (setup, admin) = (&house.services.setup, Actor::command_line());
+    let (mine, other) = (secret("my browser"), secret("another"));
+    let old = setup.link(&admin).await.unwrap();
+    let link = setup.link(&admin).await.unwrap();
+    assert_eq!(setup.open(old.expose(), &mine).await.unwrap(), Opened::Nothing, "one at a time");
+    let at = house.clock.now();
+    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Here);
+    house.clock.advance(TimeDelta::minutes(5));
+    assert_eq!(setup.open(link.expose(), &other).await.unwrap(), Opened::Elsewhere(at));
+    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Here);
+    let claim = |browser: &Secret<String>, new: NewOwner| {
+        let (setup, token, browser) = (setup.clone(), link.expose().clone(), browser.clone());
+        async move { setup.claim(&web_origin(), &token, &browser, new).await }
+    };
+    assert!(matches!(claim(&other, owner("olga@new.test")).await, Err(Refusal::NotFound)));
+    let weak = NewOwner { password: secret("olga@new.test"), ..owner("olga@new.test") };
+    assert!(matches!(claim(&mine, weak).await, Err(Refusal::Invalid(_))), "and the link lives on");
+    let (one, two) = tokio::join!(claim(&mine, owner("olga@new.test")), claim(&mine, owner("otto@new.test")));
+    let done: Vec<_> = [one, two].into_iter().filter_map(Result::ok).collect();
+    assert_eq!(done.len(), 1, "one claims it");
+    assert!(setup.is_claimed().await.unwrap());
+    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Nothing);
+    assert!(matches!(setup.link(&admin).await, Err(Refusal::Exists)));
+    let claims: Vec<_> = house.audit("setup.claim").await;
+    assert_eq!((claims.len(), claims[0].1.clone()), (1, done[0].address().to_string()));
+}
+
+#[tokio::test]
+async fn a_setup_link_dies_with_time_and_wrong_tries() {
+    let house = House::new().await;
+    let (setup, admin) = (&house.services.setup, Actor::command_line());
+    let mine = secret("my browser");
+    let link = setup.link(&admin).await.unwrap();
+    for n in 0..4 {
+        assert_eq!(setup.open(&format!("wrong {n}"), &mine).await.unwrap(), Opened::Nothing);
+    }
+    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Here);
+    setup.open("wrong", &mine).await.unwrap();
+    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Nothing, "void after the fifth");
+    let link = setup.link(&admin).await.unwrap();
+    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Here, "a new one is bound anew");
+    house.clock.advance(TimeDelta::minutes(61));
+    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Nothing);
+    let late = setup.claim(&web_origin(), link.expose(), &mine, owner("olga@new.test")).await;
+    assert!(matches!(late, Err(Refusal::NotFound)));
+    assert!(!setup.is_claimed().await.unwrap());
+}
+
+#[tokio::test]
+async fn the_setup_is_the_owners_and_ends_with_a_second_factor() {
+    let house = House::new().await;
+    let (services, setup) = (&house.services, &house.services.setup);
+    let mine = secret("my browser");
+    let link = setup.link(&Actor::command_line()).await.unwrap();
+    setup.open(link.expose(), &mine).await.unwrap();
+    let who = setup.claim(&web_origin(), link.expose(), &mine, owner("Olga@Example.Test")).await.unwrap();
+    assert_eq!(who.address().to_string(), "olga@example.test");
+    let olga = services.accounts.acting(&who, &web_origin()).await.unwrap();
+    assert_eq!(setup.progress(&olga).await.unwrap().done, [Step::You]);
+    assert_eq!(said(setup.done(&olga, Step::CodesKept).await), "invalid");
+    assert_eq!(said(setup.finish(&olga).await), "invalid");
+    setup.done(&olga, Step::ServerName).await.unwrap();
+    // Anywhere else: the password, and then the second factor before anything.
+    let proof = services.login.web(&web_origin(), "", "olga", &secret("a bicycle in the rain")).await.unwrap();
+    assert_eq!((proof.second, proof.role), (Second::MustEnrol, Role::Owner));
+    let (_, codes) = house.enrol(&proof.who).await;
+    let olga = services.accounts.acting(&codes.who, &web_origin()).await.unwrap();
+    assert_eq!(said(setup.finish(&olga).await), "invalid", "codes first");
+    setup.done(&olga, Step::CodesKept).await.unwrap();
+    let progress = setup.progress(&olga).await.unwrap();
+    assert_eq!(progress.done, [Step::You, Step::SecondFactor, Step::CodesKept, Step::ServerName]);
+    assert!(!progress.finished);
+    setup.finish(&olga).await.unwrap();
+    assert!(setup.progress(&olga).await.unwrap().finished);
+    house.member("ann", PASSWORD).await;
+    let ann = acting(services, "ann").await;
+    assert_eq!(said(setup.progress(&ann).await), "denied");
+}
+
+#[tokio::test]
+async fn a_setting_is_taken_back_and_its_changes_are_known() {
+    let house = community().await;
+    let settings = &house.services.settings;
+    let olga = acting(&house.services, "olga").await;
+    let now = || settings.number("message.size") >> 20;
+    assert_eq!(said(settings.undo(&olga, "message.size").await), "not found", "never changed");
+    settings.set(&olga, "message.size", "10MiB").await.unwrap();
+    settings.set(&olga, "message.size", "20MiB").await.unwrap();
+    settings.undo(&olga, "message.size").await.unwrap();
+    assert_eq!(now(), 10);
+    settings.undo(&olga, "message.size").await.unwrap();
+    assert_eq!(now(), 20);
+    settings.reset(&olga, "message.size").await.unwrap();
+    settings.undo(&olga, "message.size").await.unwrap();
+    assert_eq!(now(), 20);
+    let history = settings.history(&olga, "message.size").await.unwrap();
+    let shown: Vec<_> = history.iter().map(|c| (c.before.as_deref(), c.after.as_deref())).collect();
+    assert_eq!(shown[..3], [(None, Some("20MiB")), (Some("20MiB"), None), (Some("10MiB"), Some("20MiB"))]);
+    assert_eq!((shown.len(), history[0].by.as_str()), (6, "olga@example.test"));
+    settings.set(&olga, "server.hostname", " Mail.Bücher.Example ").await.unwrap();
+    assert_eq!(settings.word("server.hostname"), "mail.xn--bcher-kva.example");
+    assert_eq!(said(settings.set(&olga, "server.hostname", "no host").await), "invalid");
+    settings.set(&olga, "server.hostname", "").await.unwrap();
+    assert_eq!(settings.word("server.hostname"), "");
+}
