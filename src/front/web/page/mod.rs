@@ -1,6 +1,7 @@
 //! The pages, one subject a file: structs of its templates, handlers, routes.
 
 mod app_password;
+mod admin;
 mod gallery;
 mod home;
 mod look;
@@ -19,22 +20,5 @@ use super::router::Route;
 
 /// Every page of the house.
 pub(super) fn routes() -> Vec<Route> {
-    [
-        gallery::routes(),
-        home::routes(),
-        sign_in::routes(),
-        sudo::routes(),
-        setup::routes(),
-        welcome::routes(),
-        settings::routes(),
-        password::routes(),
-        second_factor::routes(),
-        app_password::routes(),
-        sessions::routes(),
-        look::routes(),
-        source::routes(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+    [gallery::routes(), home::routes(), sign_in::routes(), sudo::routes(), setup::routes(), welcome::routes(), settings::routes(), password::routes(), second_factor::routes(), app_password::routes(), sessions::routes(), look::routes(), source::routes(), admin::routes()]
 }
