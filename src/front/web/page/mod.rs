@@ -20,5 +20,21 @@ use super::router::Route;
 
 /// Every page of the house.
 pub(super) fn routes() -> Vec<Route> {
-    [gallery::routes(), home::routes(), sign_in::routes(), sudo::routes(), setup::routes(), welcome::routes(), settings::routes(), password::routes(), second_factor::routes(), app_password::routes(), sessions::routes(), look::routes(), source::routes(), admin::routes()]
+    let subjects = [
+        gallery::routes(),
+        home::routes(),
+        sign_in::routes(),
+        sudo::routes(),
+        setup::routes(),
+        welcome::routes(),
+        settings::routes(),
+        password::routes(),
+        second_factor::routes(),
+        app_password::routes(),
+        sessions::routes(),
+        look::routes(),
+        source::routes(),
+        admin::routes(),
+    ];
+    subjects.into_iter().flatten().collect()
 }
