@@ -138,6 +138,11 @@ struct Edit {
 }
 
 impl Edit {
+    /// The path of something that is done to the person.
+    fn at(&self, what: &str) -> String {
+        format!("{}/{what}", self.base)
+    }
+
     fn error(&self, field: &str) -> &str {
         error_of(&self.problems, field)
     }
