@@ -33,3 +33,4 @@ mod web_entry;
 mod web_mail;
 mod web_setup;
 mod writing;
+mod web_admin;

@@ -27,5 +27,6 @@ base-settings-reading = Reading mail
 base-settings-look = Language and theme
 
 base-admin-people = People
+base-admin-domains = Domains
 base-admin-settings = Settings
 base-admin-audit = Record

@@ -1,6 +1,7 @@
 //! The pages, one subject a file: structs of its templates, handlers, routes.
 
 mod app_password;
+mod admin;
 mod gallery;
 mod home;
 mod look;
@@ -23,7 +24,7 @@ use super::router::Route;
 
 /// Every page of the house.
 pub(super) fn routes() -> Vec<Route> {
-    [
+    let subjects = [
         gallery::routes(),
         home::routes(),
         sign_in::routes(),
@@ -39,8 +40,7 @@ pub(super) fn routes() -> Vec<Route> {
         reading::routes(),
         mail::routes(),
         source::routes(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        admin::routes(),
+    ];
+    subjects.into_iter().flatten().collect()
 }
