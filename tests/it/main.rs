@@ -29,7 +29,7 @@ mod store;
 mod stress;
 mod upkeep;
 mod web;
+mod web_admin;
 mod web_entry;
 mod web_setup;
 mod writing;
-mod web_admin;

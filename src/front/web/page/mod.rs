@@ -1,7 +1,7 @@
 //! The pages, one subject a file: structs of its templates, handlers, routes.
 
-mod app_password;
 mod admin;
+mod app_password;
 mod gallery;
 mod home;
 mod look;
