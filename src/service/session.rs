@@ -132,17 +132,19 @@ impl Sessions {
         let Some(hash) = hash_of(token) else { return Ok(None) };
         let Some(row) = self.base.store.session_find(&hash).await? else { return Ok(None) };
         let now = self.base.clock.now();
-        let good = row.generation == row.account_generation
-            && row.account_status == 0
-            && now < row.expires_at
-            && now - row.seen_at < idle(Role::from_number(row.role));
-        if !good {
+        if !is_good(&row, now) {
             return Ok(None);
         }
         if now - row.seen_at > SEEN {
             self.base.store.session_seen(&hash, now).await?;
         }
         Ok(Some(session(row, hash)?))
+    }
+
+    /// Whether a session is still good, without this counting as use of it.
+    pub async fn lasts(&self, session: &Session) -> Result<bool> {
+        let row = self.base.store.session_find(&session.hash).await?;
+        Ok(row.is_some_and(|row| is_good(&row, self.base.clock.now())))
     }
 
     /// Lets a session on to `stage` with a fresh proof and a new token; the old token is worth nothing from then on.
@@ -227,6 +229,13 @@ impl Sessions {
         out.copy_from_slice(&tag.as_ref()[..16]);
         out
     }
+}
+
+fn is_good(row: &SessionRow, now: DateTime<Utc>) -> bool {
+    row.generation == row.account_generation
+        && row.account_status == 0
+        && now < row.expires_at
+        && now - row.seen_at < idle(Role::from_number(row.role))
 }
 
 fn idle(role: Role) -> TimeDelta {

@@ -31,5 +31,6 @@ mod upkeep;
 mod web;
 mod web_admin;
 mod web_entry;
+mod web_mail;
 mod web_setup;
 mod writing;

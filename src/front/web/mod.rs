@@ -53,11 +53,13 @@ struct Inner {
     options: Options,
     services: Services,
     text: text::Catalogues,
+    streams: page::Streams,
 }
 
 impl Web {
     fn new(options: Options, services: Services) -> Self {
-        Self(Arc::new(Inner { options, services, text: text::Catalogues::load() }))
+        let (text, streams) = (text::Catalogues::load(), page::Streams::default());
+        Self(Arc::new(Inner { options, services, text, streams }))
     }
 
     fn services(&self) -> &Services {

@@ -5,8 +5,10 @@ mod app_password;
 mod gallery;
 mod home;
 mod look;
+mod mail;
 mod password;
 mod qr;
+mod reading;
 mod second_factor;
 mod sessions;
 mod settings;
@@ -15,6 +17,8 @@ mod sign_in;
 mod source;
 pub(super) mod sudo;
 mod welcome;
+
+pub(super) use mail::Streams;
 
 use super::router::Route;
 
@@ -33,6 +37,8 @@ pub(super) fn routes() -> Vec<Route> {
         app_password::routes(),
         sessions::routes(),
         look::routes(),
+        reading::routes(),
+        mail::routes(),
         source::routes(),
         admin::routes(),
     ];
