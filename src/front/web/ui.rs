@@ -210,7 +210,7 @@ impl Ui {
             [(1 << 40, "size-tib"), (1 << 30, "size-gib"), (1 << 20, "size-mib"), (1 << 10, "size-kib")];
         let (size, key) = UNITS.into_iter().find(|(size, _)| octets >= *size).unwrap_or((1, "size-b"));
         let value = octets as f64 / size as f64;
-        let digits = if value < 10.0 && octets % size != 0 { format!("{value:.1}") } else { format!("{value:.0}") };
+        let digits = if value < 10.0 && !octets.is_multiple_of(size) { format!("{value:.1}") } else { format!("{value:.0}") };
         self.say1(key, "n", digits.trim_end_matches(".0"))
     }
 
@@ -246,7 +246,7 @@ impl Ui {
 pub(super) fn initials(name: &str) -> String {
     let mut letters = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
     let first = letters.next();
-    first.into_iter().chain(letters.last()).flat_map(char::to_uppercase).collect()
+    first.into_iter().chain(letters.next_back()).flat_map(char::to_uppercase).collect()
 }
 
 /// One of eight colours, made of an address.
