@@ -1,10 +1,12 @@
 //! How an answer begins: recipients, subject, the thread it belongs to, the quoted text (RFC 5322 §3.6.3, §3.6.4).
 
 use super::flowed::{self, Line};
-use super::people::Person;
+use super::html::Target;
+use super::people::{self, Person};
 use super::view::View;
 use super::{head::Head, subject};
 use crate::model::address::Address;
+use crate::model::shown;
 use std::collections::HashSet;
 
 /// Most ids of a References field; the first, which names the thread, and the last ones stay.
@@ -56,6 +58,25 @@ pub fn forward(view: &View<'_>, heading: &str) -> Start {
         text: format!("\n\n{heading}\n\n{}", flowed::join(&lines)),
         ..Start::default()
     }
+}
+
+/// Begins what a `mailto:` link asks for: recipients, subject and text. `None`: it is no such link.
+///
+/// Nothing else it names is taken over (RFC 6068 §4): a link must not choose who reads along unseen, or what is attached.
+pub fn mailto(link: &str) -> Option<Start> {
+    let target @ Target::Mail(_) = Target::parse(link)? else { return None };
+    let mut start = Start::default();
+    for (name, value) in target.mail_fields() {
+        match name.as_str() {
+            // An address that is none is left out: nobody typed it, so nobody is told.
+            "to" => start.to.extend(value.split(',').filter_map(|one| people::typed(one).ok()).flatten()),
+            "cc" => start.cc.extend(value.split(',').filter_map(|one| people::typed(one).ok()).flatten()),
+            "subject" => start.subject = shown::line(&value, 1000),
+            "body" => start.text = flowed::tidy(&value),
+            _ => {}
+        }
+    }
+    Some(start)
 }
 
 /// Text one quote deeper.
@@ -151,6 +172,14 @@ mod tests {
         assert_eq!(start.references.len(), REFERENCES);
         assert_eq!((start.references[0].as_str(), start.references.last().unwrap().as_str()), ("0@x", "new@x"));
         assert_eq!(start.references[1], "42@x");
+    }
+
+    #[test]
+    fn a_mailto_link_fills_in_what_it_may() {
+        let start = mailto("mailto:a@x.test,b%40x.test?cc=c@x.test&bcc=d@x.test&subject=Hi%0D%0ABcc:%20e@x.test&body=one%0D%0Atwo&attach=/etc/passwd&in-reply-to=x").unwrap();
+        assert_eq!((show(&start.to), show(&start.cc)), ("a@x.test b@x.test".to_owned(), "c@x.test".to_owned()));
+        assert_eq!((start.subject.as_str(), start.text.as_str()), ("Hi Bcc: e@x.test", "one\ntwo"));
+        assert_eq!(mailto("https://x.test/"), None);
     }
 
     #[test]

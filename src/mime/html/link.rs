@@ -54,6 +54,17 @@ impl Target {
         }
     }
 
+    /// Recipients and fields of a mail address (RFC 6068 §2), decoded: `("to", …)`, `("subject", …)`; none of a web address.
+    pub fn mail_fields(&self) -> Vec<(String, String)> {
+        let Self::Mail(url) = self else { return Vec::new() };
+        let mut out = vec![("to".to_owned(), percent_decoded(url.path()))];
+        for pair in url.query().unwrap_or_default().split('&').take(50) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            out.push((percent_decoded(name).to_ascii_lowercase(), percent_decoded(value)));
+        }
+        out
+    }
+
     /// The place in short: host, or mail address.
     fn place(&self) -> String {
         match self {

@@ -61,7 +61,10 @@ impl<'a> Writer<'a> {
     }
 
     fn start(&mut self, name: &str, attributes: &[(&str, std::borrow::Cow<'_, str>)]) {
-        self.end_link_before(name);
+        // Links do not nest; where a tree has them nested all the same, the outer one ends its text here.
+        if name == "a" {
+            self.end_link();
+        }
         self.out.push('<');
         self.out.push_str(name);
         let mut target = None;
@@ -87,13 +90,6 @@ impl<'a> Writer<'a> {
         }
         self.link = target.map(|target| Link { target, text: String::new(), at: self.out.len() }).or(self.link.take());
         self.out.push('>');
-    }
-
-    /// Links do not nest; where a tree has them nested all the same, the outer one ends its text here.
-    fn end_link_before(&mut self, name: &str) {
-        if name == "a" {
-            self.end_link();
-        }
     }
 
     fn end(&mut self, name: &str) {
