@@ -1,6 +1,7 @@
 //! The pages, one subject a file: structs of its templates, handlers, routes.
 
 mod app_password;
+mod compose;
 mod gallery;
 mod home;
 mod look;
@@ -36,6 +37,7 @@ pub(super) fn routes() -> Vec<Route> {
         sessions::routes(),
         look::routes(),
         mail::routes(),
+        compose::routes(),
         source::routes(),
     ]
     .into_iter()
