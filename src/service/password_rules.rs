@@ -71,21 +71,29 @@ pub fn judge(password: &Secret<String>, about: &[&str]) -> std::result::Result<(
     if text.len() > LONGEST {
         return Err(Fault::Long);
     }
-    let judged: Secret<String> = Secret::new(text.chars().take(JUDGED).collect());
     // Whole and in parts: "Ann Lee" and "ann.lee@example.org" are both "lee" too.
     let parts = about.iter().flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
     let about: Vec<&str> = about.iter().copied().chain(parts).filter(|part| part.chars().count() > 2).collect();
+    if is_personal(text, &about) {
+        return Err(Fault::Personal);
+    }
+    let judged: Secret<String> = Secret::new(text.chars().take(JUDGED).collect());
     let found = zxcvbn(judged.expose(), &about);
     if found.score() >= Score::Three {
         return Ok(());
     }
-    if let [only] = found.sequence()
-        && matches!(only.pattern, MatchPattern::Dictionary(_))
-    {
-        return Err(Fault::Common);
+    let word = matches!(found.sequence(), [only] if matches!(only.pattern, MatchPattern::Dictionary(_)));
+    Err(if word { Fault::Common } else { Fault::Guessable })
+}
+
+/// Whether too little is left of a password without what everybody knows of its owner.
+fn is_personal(text: &str, about: &[&str]) -> bool {
+    let mut rest = zeroize::Zeroizing::new(text.to_lowercase());
+    for part in about {
+        let without = rest.replace(&part.to_lowercase(), "");
+        *rest = without;
     }
-    let personal = zxcvbn(judged.expose(), &[]).score() >= Score::Three;
-    Err(if personal { Fault::Personal } else { Fault::Guessable })
+    rest.chars().filter(|c| c.is_alphanumeric()).count() < LEAST / 2 && *rest != text.to_lowercase()
 }
 
 /// The rule of the command line: who sets a password there answers for it.
@@ -121,6 +129,8 @@ mod tests {
             ("aaaaaaaaaaaaaaaaaaaa", Err(Fault::Guessable)),
             ("annegretlindqvist", Err(Fault::Personal)),
             ("example.test.annegret", Err(Fault::Personal)),
+            ("Lindqvist2024!", Err(Fault::Personal)),
+            ("-=-=-=-=-=-=-=-=", Err(Fault::Guessable)),
             ("correct horse battery", Ok(())),
             ("ein Fahrrad im Regen", Ok(())),
             ("Δώδεκα γράμματα εδώ", Ok(())),

@@ -41,6 +41,13 @@ pub struct Person {
     pub last_sign_in: Option<DateTime<Utc>>,
 }
 
+impl Person {
+    /// Octets; `None`: it has the community's. 0 is no limit.
+    pub fn quota_of_its_own(&self) -> Option<u64> {
+        self.own_quota.then(|| self.quota.unwrap_or(0))
+    }
+}
+
 /// What is looked for.
 #[derive(Debug, Clone, Default)]
 pub struct Query {
@@ -75,6 +82,8 @@ pub struct Known {
     pub aliases: Vec<String>,
     /// Newest first.
     pub sign_ins: Vec<SignIn>,
+    /// Whether the actor may change anything of it.
+    pub managed: bool,
 }
 
 /// Looks at people. Cheap to clone.
@@ -139,7 +148,23 @@ impl People {
             if alone { &mut addresses } else { &mut aliases }.push(address);
         }
         let sign_ins = store.sign_in_list(id, SHOWN).await?.into_iter().map(SignIn::from).collect();
-        Ok(Known { person: self.person(row), addresses, aliases, sign_ins })
+        let person = self.person(row);
+        let managed = actor.gives().contains(&person.role);
+        Ok(Known { person, addresses, aliases, sign_ins, managed })
+    }
+
+    /// Domains in which the actor may add people and addresses, the default first.
+    ///
+    /// # Errors
+    /// As [`People::page`].
+    pub async fn domains(&self, actor: &Actor) -> Result<Vec<String>> {
+        if let Some((_, name)) = actor.domain()? {
+            return Ok(vec![name.to_owned()]);
+        }
+        let mut all = self.base.store.domain_list().await?;
+        all.retain(|row| row.alias_of.is_none());
+        all.sort_by_key(|row| !row.is_default);
+        Ok(all.into_iter().map(|row| row.name).collect())
     }
 
     fn person(&self, row: PersonRow) -> Person {

@@ -21,6 +21,22 @@ pub enum Theme {
     Dark,
 }
 
+impl Theme {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// Reads `system`, `light` or `dark`.
+    pub fn parse(raw: &str) -> Option<Self> {
+        [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == raw)
+    }
+}
+
 /// Whether mail may load what lies elsewhere, which tells its sender that it was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Remote {

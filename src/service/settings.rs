@@ -347,6 +347,10 @@ impl Settings {
         let now = self.clock.now();
         let mut tx = self.store.begin().await?;
         let before = tx.setting_get(definition.name).await?;
+        // What is so already is no act.
+        if before == value {
+            return Ok(());
+        }
         let action = match &value {
             Some(value) => {
                 tx.setting_set(definition.name, value, &actor.name, now).await?;

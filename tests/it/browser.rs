@@ -1,6 +1,6 @@
 //! The web side in a real browser: each test starts the program and runs one script of `tests/browser` against it.
 
-use crate::harness::appliance::terminate;
+use crate::harness::appliance::{Place, terminate};
 use crate::harness::chromium::{Tools, script, tools};
 use crate::harness::demo;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -27,6 +27,17 @@ fn on_demo(name: &str, environment: &[(&str, &str)], limit: Duration) {
 #[test]
 fn browser_keeps_sessions_and_forms_to_their_owner() {
     on_demo("session", &[], Duration::from_secs(180));
+}
+
+#[test]
+fn browser_sets_a_fresh_server_up() {
+    let place = Place::new();
+    let (child, ready) = place.serve();
+    let said = place.ok(&["setup-link"], "");
+    let link = said.split_whitespace().find(|word| word.starts_with("https://")).unwrap();
+    let environment = [("MAILSTEAD_LINK", link), ("MAILSTEAD_WEB", ready["web"].as_str().unwrap())];
+    script("setup", &environment, Duration::from_secs(180));
+    assert!(terminate(child));
 }
 
 /// The same for a walk through all pages.

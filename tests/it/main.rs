@@ -32,3 +32,4 @@ mod web;
 mod web_entry;
 mod web_setup;
 mod writing;
+mod web_admin;

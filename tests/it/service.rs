@@ -337,6 +337,8 @@ async fn every_administrative_act_is_audited() {
     accounts.remove(&admin, &ann).await.unwrap();
     accounts.domain_add(&admin, &second, None).await.unwrap();
     accounts.domain_default(&admin, &second).await.unwrap();
+    assert!(matches!(accounts.domain_remove(&admin, &second).await, Err(Refusal::InUse(_))), "bare names need it");
+    accounts.domain_default(&admin, &Domain::parse("example.test").unwrap()).await.unwrap();
     accounts.domain_remove(&admin, &second).await.unwrap();
     let rows = house.audit("%").await;
     let acts: Vec<(&str, &str)> = rows.iter().map(|row| (row.0.as_str(), row.1.as_str())).collect();
@@ -355,6 +357,7 @@ async fn every_administrative_act_is_audited() {
             ("account.remove", ann),
             ("domain.add", "second.test"),
             ("domain.default", "second.test"),
+            ("domain.default", "example.test"),
             ("domain.remove", "second.test"),
         ]
     );

@@ -168,7 +168,6 @@ async fn a_link_is_one_browsers_once_for_an_hour() {
     first.get(&old).await;
     let mut second = Browser::at(site(&house.services));
     says(&second.get(&old).await, 404, "opened it in another browser on");
-    says(&second.post(&old, &YOU).await, 404, "opened it in another browser on");
     says(&first.get(&old).await, 200, "Claim this server");
     let new = link(&house).await;
     says(&first.get(&old).await, 404, "is mistyped, was used already, or is more than an hour old");
@@ -188,17 +187,15 @@ async fn of_two_claims_at_once_one_counts() {
     let (house, mut browser) = unclaimed().await;
     let link = link(&house).await;
     browser.get(&link).await;
-    let page = browser.get(&link).await;
     let mut twin = Browser::at(site(&house.services));
     twin.cookies = browser.cookies.clone();
     twin.get(&link).await;
-    drop(page);
     let (one, two) = tokio::join!(browser.post(&link, &YOU), twin.post(&link, &YOU));
     let places: BTreeSet<&str> = [&one, &two].map(|answer| answer.header("location")).into();
     assert_eq!((one.status, two.status), (303, 303), "{} {}", one.text(), two.text());
     assert_eq!(places, BTreeSet::from(["/settings/second-factor", "/setup"]));
-    assert_eq!(house.audit("setup.claim").await.len(), 1);
-    assert_eq!(twin.post(&link, &YOU).await.status, 303, "and again");
+    let mut late = if one.header("location") == "/setup" { browser } else { twin };
+    leads(&late.post(&link, &YOU).await, "/setup");
     assert_eq!(house.audit("setup.claim").await.len(), 1);
 }
 

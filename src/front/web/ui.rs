@@ -195,6 +195,16 @@ impl Ui {
         self.say1(key, "n", digits)
     }
 
+    /// The same by powers of two, which limits are set in: 50 MiB, 2 GiB.
+    pub fn binary(&self, octets: u64) -> String {
+        const UNITS: [(u64, &str); 4] =
+            [(1 << 40, "size-tib"), (1 << 30, "size-gib"), (1 << 20, "size-mib"), (1 << 10, "size-kib")];
+        let (size, key) = UNITS.into_iter().find(|(size, _)| octets >= *size).unwrap_or((1, "size-b"));
+        let value = octets as f64 / size as f64;
+        let digits = if value < 10.0 && octets % size != 0 { format!("{value:.1}") } else { format!("{value:.0}") };
+        self.say1(key, "n", digits.trim_end_matches(".0"))
+    }
+
     /// For `datetime` of a `<time>`: a script then shows it in the reader's own zone.
     pub fn stamp(&self, at: &DateTime<Utc>) -> String {
         at.format("%Y-%m-%dT%H:%M:%SZ").to_string()

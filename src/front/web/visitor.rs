@@ -6,6 +6,7 @@ use super::error::Fault;
 use crate::model::address::Domain;
 use crate::model::network::Network;
 use crate::service::login::{Origin, Protocol};
+use crate::service::preference::Theme;
 use crate::service::session::{Session, Token};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
@@ -52,28 +53,6 @@ pub(super) struct Look {
     pub theme: Theme,
     /// A language tag; `None`: what the browser asks for.
     pub language: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Theme {
-    #[default]
-    System,
-    Light,
-    Dark,
-}
-
-impl Theme {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
-    }
-
-    pub fn parse(raw: &str) -> Option<Self> {
-        [Self::System, Self::Light, Self::Dark].into_iter().find(|theme| theme.name() == raw)
-    }
 }
 
 /// Words for the next page: a key of the catalogue, its argument, and what takes the act back.

@@ -57,10 +57,18 @@ impl Actor {
     /// Whether an account is among those that the actor looks after. Who is not in their domain is not there for them.
     pub(in crate::service) fn must_manage(&self, row: &AccountRow) -> Result<()> {
         match &self.reach {
-            Reach::All => Ok(()),
             Reach::Domain(domain, _) if *domain != row.domain => Err(Refusal::NotFound),
-            Reach::Domain(..) if Role::from_number(row.role) <= Role::Helper => Ok(()),
-            Reach::Domain(..) | Reach::Themselves => Err(Refusal::Denied),
+            _ if self.gives().contains(&Role::from_number(row.role)) => Ok(()),
+            _ => Err(Refusal::Denied),
+        }
+    }
+
+    /// The roles that the actor gives to who is new, and so those of the people they look after.
+    pub fn gives(&self) -> &'static [Role] {
+        match &self.reach {
+            Reach::All => &[Role::Member, Role::Helper, Role::DomainAdmin, Role::Owner],
+            Reach::Domain(..) => &[Role::Member, Role::Helper],
+            Reach::Themselves => &[],
         }
     }
 

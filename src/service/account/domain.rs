@@ -29,10 +29,14 @@ impl Accounts {
     /// Removes a domain without accounts and aliases.
     ///
     /// # Errors
-    /// [`Refusal::InUse`] while it has any.
+    /// [`Refusal::InUse`] while it has any, and for the default beside others.
     pub async fn domain_remove(&self, actor: &Actor, domain: &Domain) -> Result<()> {
         actor.must_own()?;
-        let found = self.domain(domain).await?;
+        let all = self.domain_list().await?;
+        let found = all.iter().find(|row| row.name == domain.as_str()).ok_or(Refusal::NotFound)?;
+        if found.is_default && all.len() > 1 {
+            return Err(Refusal::InUse("this is the default domain: make another one the default first"));
+        }
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         match tx.domain_remove(found.id).await {
@@ -46,9 +50,15 @@ impl Accounts {
     }
 
     /// Makes a domain the one that completes bare names.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for one that repeats another's addresses.
     pub async fn domain_default(&self, actor: &Actor, domain: &Domain) -> Result<()> {
         actor.must_own()?;
-        let found = self.domain(domain).await?;
+        let found = self.domain_of_its_own(domain).await?;
+        if found.is_default {
+            return Ok(());
+        }
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         tx.domain_default(found.id).await?;

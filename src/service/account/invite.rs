@@ -1,7 +1,7 @@
 //! How people get an account on the web: an admin makes it without any password, its owner sets the first one by a
 //! one-time link. No admin ever sees or types another's password.
 
-use super::{Accounts, Actor, Draft, Role, usable};
+use super::{Accounts, Actor, Draft, Role, quota_fits, usable};
 use crate::model::address::{Address, Domain};
 use crate::model::ids::AccountId;
 use crate::model::secret::Secret;
@@ -49,9 +49,10 @@ impl Accounts {
     /// As [`Accounts::add`]; [`Refusal::Denied`] for a role or domain that is not the actor's to give.
     pub async fn invite(&self, actor: &Actor, new: &NewPerson) -> Result<Invitation> {
         usable(&new.address, &new.name)?;
+        quota_fits(new.quota)?;
         let domain = match actor.domain()? {
             None => self.domain_of_its_own(new.address.domain()).await?.id,
-            Some((id, name)) if name == new.address.domain().as_str() && new.role <= Role::Helper => id,
+            Some((id, name)) if name == new.address.domain().as_str() && actor.gives().contains(&new.role) => id,
             Some(_) => return Err(Refusal::Denied),
         };
         let token = Token::fresh()?;

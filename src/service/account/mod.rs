@@ -7,6 +7,7 @@ mod domain;
 mod invite;
 mod password;
 
+pub use crate::store::domain::DomainRow;
 pub use actor::{Actor, Role};
 pub use invite::{Activation, Invitation, NewPerson};
 
@@ -104,6 +105,7 @@ impl Accounts {
     ) -> Result<AccountId> {
         actor.must_be_local()?;
         usable(address, name)?;
+        quota_fits(quota)?;
         let domain = self.domain_of_its_own(address.domain()).await?.id;
         password_rules::least(&password)?;
         let secrets = self.vault.main(None, password).await?;
@@ -136,7 +138,8 @@ impl Accounts {
         Ok(id)
     }
 
-    /// Suspends or resumes; all sessions end, mail keeps coming in for nobody (refused) while suspended.
+    /// Suspends or resumes; all sessions end, mail keeps coming in for nobody (refused) while suspended. What is so
+    /// already is no act, here and in the verbs below.
     ///
     /// # Errors
     /// [`Refusal::Invalid`] for oneself, [`Refusal::InUse`] for the last owner who can sign in.
@@ -144,6 +147,9 @@ impl Accounts {
         let account = self.managed(actor, address).await?;
         if suspended && actor.account == Some(account.id) {
             return Err(Refusal::Invalid("you can't suspend yourself: ask another owner"));
+        }
+        if suspended == (account.status == 1) {
+            return Ok(());
         }
         let now = self.base.clock.now();
         let action = if suspended { "account.suspend" } else { "account.resume" };
@@ -157,8 +163,15 @@ impl Accounts {
     }
 
     /// Sets an account's own quota in octets; `None`: the community's.
+    ///
+    /// # Errors
+    /// [`Refusal::Invalid`] for more than there is anywhere.
     pub async fn set_quota(&self, actor: &Actor, address: &Address, quota: Option<u64>) -> Result<()> {
+        quota_fits(quota)?;
         let account = self.managed(actor, address).await?;
+        if account.quota_bytes == quota {
+            return Ok(());
+        }
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         tx.account_quota(account.id, quota).await?;
@@ -174,6 +187,9 @@ impl Accounts {
     pub async fn rename(&self, actor: &Actor, address: &Address, name: &str) -> Result<()> {
         usable(address, name)?;
         let account = self.managed(actor, address).await?;
+        if account.name == name {
+            return Ok(());
+        }
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         tx.account_rename(account.id, name).await?;
@@ -189,6 +205,9 @@ impl Accounts {
     pub async fn set_role(&self, actor: &Actor, address: &Address, role: Role) -> Result<()> {
         actor.must_own()?;
         let account = self.managed(actor, address).await?;
+        if account.role == role as i16 {
+            return Ok(());
+        }
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         if role != Role::Owner {
@@ -272,6 +291,14 @@ impl Draft<'_> {
 /// Octets an account may have; `None`: no limit.
 pub(super) fn quota_of(base: &Base, own: Option<u64>) -> Option<u64> {
     Some(own.unwrap_or_else(|| base.settings.number("quota.bytes"))).filter(|quota| *quota > 0)
+}
+
+/// Whether an account may have so much.
+pub(super) fn quota_fits(quota: Option<u64>) -> Result<()> {
+    if quota.is_none_or(|octets| octets <= 1 << 50) {
+        return Ok(());
+    }
+    Err(Refusal::Invalid("a quota is at most 1024 TiB"))
 }
 
 /// Whether an account may be called so.

@@ -26,5 +26,6 @@ base-settings-sessions = Sessions
 base-settings-look = Language and theme
 
 base-admin-people = People
+base-admin-domains = Domains
 base-admin-settings = Settings
 base-admin-audit = Record

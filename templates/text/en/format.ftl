@@ -2,6 +2,10 @@ size-b = { $n } B
 size-kb = { $n } kB
 size-mb = { $n } MB
 size-gb = { $n } GB
+size-kib = { $n } KiB
+size-mib = { $n } MiB
+size-gib = { $n } GiB
+size-tib = { $n } TiB
 
 # "12 March", in lists
 date-day = { $day } { $month }

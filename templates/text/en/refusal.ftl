@@ -1,12 +1,13 @@
 # What services refuse: the key is made of the English words in the code (text::key_of).
 
-refusal-a-host-name-such-as-mail-example-org-or-nothing = A host name such as mail.example.org, or nothing.
+refusal-a-host-name-such-as-mail-example-org-or-nothing = Give a host name such as mail.example.org, or nothing.
 refusal-a-mailbox-can-t-be-moved-below-itself = A mailbox can’t be moved below itself.
 refusal-a-mailbox-can-t-be-named-or = A mailbox can’t be named . or ...
 refusal-a-password-has-at-least-12-characters = A password has at least 12 characters. Add another word or two.
 refusal-a-password-has-at-least-8-characters = A password has at least 8 characters.
 refusal-a-password-has-at-most-1024-octets = A password has at most 1024 octets.
 refusal-a-password-has-no-control-characters = A password has no control characters.
+refusal-a-quota-is-at-most-1024-tib = The space is at most 1024 TiB.
 refusal-an-account-s-address-has-no-and-its-name-no-control-characters = An account’s address has no + and its name no control characters.
 refusal-an-alias-has-1-to-100-targets = An alias has 1 to 100 targets.
 refusal-an-app-password-has-a-name-of-1-to-60-characters = An app password has a name of 1 to 60 characters.
@@ -25,6 +26,7 @@ refusal-the-second-factor-comes-first = The second factor comes first.
 refusal-there-are-fifty-app-passwords-already-revoke-one-first = There are fifty app passwords already: revoke one first.
 refusal-this-account-is-in-use-already = This account is in use already.
 refusal-this-domain-repeats-another-s-addresses-name-that-one = This domain repeats another’s addresses: name that one.
+refusal-this-is-the-default-domain-make-another-one-the-default-first = This is the default domain: make another one the default first.
 refusal-this-is-the-last-owner-who-can-sign-in-make-another-one = This is the last owner who can sign in: make another one first.
 refusal-this-is-the-password-in-use-already = This is the password in use already. Choose a new one.
 refusal-this-password-has-too-much-of-the-name-and-address-in-it = This password has too much of your name and address in it. Others know those; add words that they don’t.
@@ -51,3 +53,6 @@ refusal-too-many-allowed-senders-take-some-off-the-list-first = Too many allowed
 refusal-that-can-t-be-undone = That can’t be undone.
 refusal-the-file-broke-off-send-it-once-more = The file broke off: send it once more.
 refusal-too-many-files-are-waiting-send-or-discard-some-drafts-first = Too many files are waiting: send or discard some drafts first.
+refusal-a-size-within-the-limits-such-as-50mib-or-2gib = A size within the limits, such as 50MiB or 2GiB.
+refusal-a-whole-number-within-the-limits = A whole number within the limits.
+refusal-a-duration-within-the-limits-such-as-90s-5m-4h-or-5d = A duration within the limits, such as 90s, 5m, 4h or 5d.

@@ -96,7 +96,7 @@ done-sessions-ended =
        *[other] { $count } other browsers are signed out.
     }
 
-look-lead = These are kept on this browser, and hold before you sign in too.
+look-lead = These go with you to every browser that you sign in with.
 look-theme = Theme
 look-theme-system = Like the system
 look-theme-system-text = Light or dark, as your device is set
@@ -109,4 +109,4 @@ look-language-hint = Where a text is not there in your language, it is in Englis
 look-language-browser = What the browser asks for
 look-language-en = English
 look-save = Save
-done-look = Saved for this browser.
+done-look = Saved.

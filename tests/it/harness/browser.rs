@@ -107,7 +107,12 @@ impl Browser {
         self.post("/sign-in", &[("name", name), ("password", password), ("next", "/")]).await
     }
 
-    pub async fn send(&mut self, method: Method, path: &str, body: Option<String>) -> Answer {
+    /// On the heap: a test holds many of these, and its thread has a small stack.
+    pub fn send(&mut self, method: Method, path: &str, body: Option<String>) -> impl Future<Output = Answer> {
+        Box::pin(self.exchange(method, path, body))
+    }
+
+    async fn exchange(&mut self, method: Method, path: &str, body: Option<String>) -> Answer {
         if let Some(services) = self.unclaimed.take() {
             claim(&services).await;
         }

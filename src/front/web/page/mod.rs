@@ -1,5 +1,6 @@
 //! The pages, one subject a file: structs of its templates, handlers, routes.
 
+mod admin;
 mod app_password;
 mod compose;
 mod gallery;
@@ -23,7 +24,7 @@ use super::router::Route;
 
 /// Every page of the house.
 pub(super) fn routes() -> Vec<Route> {
-    [
+    let subjects = [
         gallery::routes(),
         home::routes(),
         sign_in::routes(),
@@ -39,8 +40,7 @@ pub(super) fn routes() -> Vec<Route> {
         mail::routes(),
         compose::routes(),
         source::routes(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
+        admin::routes(),
+    ];
+    subjects.into_iter().flatten().collect()
 }

@@ -4,11 +4,12 @@ use super::super::error::{Fault, redirect, refusal_words, rendered, show};
 use super::super::extract::Fields;
 use super::super::router::{Access, Route, route};
 use super::super::ui::Ui;
-use super::super::visitor::{Flash, Visitor};
+use super::super::visitor::{Flash, Look, Visitor};
 use super::super::{Web, agent};
 use crate::model::secret::Secret;
 use crate::service::Refusal;
 use crate::service::login::{Identity, Previous, Protocol, Second, SignIn, WebProof};
+use crate::service::preference::Preference;
 use crate::service::session::{Session, Stage};
 use askama::Template;
 use axum::extract::{Query, State};
@@ -138,7 +139,13 @@ pub(super) async fn enter_with(
 }
 
 /// Tells on the next page when they were here last, and whether somebody tried in vain since; `also` stands before it.
+/// The pages look from now on as they chose.
 async fn greet(web: &Web, ui: &Ui, visitor: &Visitor, who: &Identity, also: Option<String>) -> Result<(), Fault> {
+    let Preference { theme, language, .. } = web.services().preferences.get(who).await?;
+    let look = Look { theme, language };
+    if look != *visitor.look() {
+        visitor.choose(&look);
+    }
     let Previous { signed_in, failed } = web.services().login.previous(who).await?;
     let since = signed_in.as_ref().map(|last| last.at);
     let failed = failed.filter(|failed| since.is_none_or(|since| failed.at > since));

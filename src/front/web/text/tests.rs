@@ -40,8 +40,19 @@ fn files(folder: &str, ends: &[&str]) -> Vec<(String, String)> {
 }
 
 /// Keys that are put together where they are said: their beginnings.
-const FAMILIES: &[&str] =
-    &["fault-", "refusal-", "done-", "month-", "size-", "setting-", "settings-group-", "role-", "audit-"];
+const FAMILIES: &[&str] = &[
+    "fault-",
+    "refusal-",
+    "done-",
+    "month-",
+    "size-",
+    "setting-",
+    "settings-group-",
+    "role-",
+    "audit-",
+    "people-state-",
+    "person-title-",
+];
 
 fn keys() -> Vec<String> {
     let lines = files("templates/text/en", &[".ftl"]).into_iter().flat_map(|(_, text)| {

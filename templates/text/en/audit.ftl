@@ -1,0 +1,89 @@
+# The record: who did what to whom.
+audit-title = Record
+audit-lead = Every act on accounts, domains and settings. Nothing here can be changed or removed.
+audit-person = Person
+audit-person-none = Nobody fits “{ $person }”. A part of a name or of an address is enough; who was removed is found no more.
+audit-person-several = Several people fit “{ $person }”. Type the whole address.
+audit-kind = Kind of act
+audit-show = Show
+audit-all = Show all
+audit-none = No such acts
+audit-none-text = Nothing of this kind was done yet, or you may not see it.
+audit-pages = Pages of the record
+audit-shown = { $count ->
+    [one] { $count } act on this page
+   *[other] { $count } acts on this page
+}
+audit-first = Newest
+audit-older = Older
+audit-what = What
+audit-before = Before
+audit-after = After
+audit-by-machine = The command line
+audit-from-machine = on the server itself
+audit-value-none = none
+audit-value-yes = yes
+audit-value-no = no
+
+audit-kind-all = All acts
+audit-kind-account = Accounts
+audit-kind-alias = Addresses and aliases
+audit-kind-password = Passwords
+audit-kind-second-factor = Second factors
+audit-kind-recovery = Recovery codes
+audit-kind-app-password = App passwords
+audit-kind-domain = Domains
+audit-kind-setting = Settings
+audit-kind-queue = Queue
+audit-kind-setup = Setting up
+audit-kind-key = Keys
+
+audit-field-name = Name
+audit-field-role = Role
+audit-field-quota = Space
+audit-field-targets = Leads to
+audit-field-value = Value
+audit-field-label = Label
+audit-field-left = Codes left
+audit-field-alias-of = Repeats
+audit-field-new-domain = New domain
+
+audit-account-activate = { $actor } set the first password of { $subject }.
+audit-account-add = { $actor } added { $subject }.
+audit-account-invite = { $actor } added { $subject } and made an activation link.
+audit-account-invite-again = { $actor } made a new activation link for { $subject }.
+audit-account-quota = { $actor } changed the space of { $subject }.
+audit-account-remove = { $actor } removed { $subject } with all mail.
+audit-account-rename = { $actor } renamed { $subject }.
+audit-account-resume = { $actor } resumed { $subject }.
+audit-account-role = { $actor } changed the role of { $subject }.
+audit-account-suspend = { $actor } suspended { $subject }.
+audit-alias-add = { $actor } added the address { $subject }.
+audit-alias-remove = { $actor } removed the address { $subject }.
+audit-app-password-add = { $actor } made an app password for { $subject }.
+audit-app-password-remove = { $actor } removed an app password of { $subject }.
+audit-domain-add = { $actor } added the domain { $subject }.
+audit-domain-default = { $actor } made { $subject } the default domain.
+audit-domain-remove = { $actor } removed the domain { $subject }.
+audit-key-rotate = { $actor } sealed all secrets with a new key, { $subject }.
+audit-password-change = { $actor } changed the password of { $subject }.
+audit-password-set = { $actor } set a password for { $subject }.
+audit-queue-drop = { $actor } dropped { $subject } from the queue.
+audit-queue-hold = { $actor } held { $subject } in the queue.
+audit-queue-release = { $actor } released { $subject } in the queue.
+audit-queue-retry = { $actor } had the queue try again: { $subject }.
+audit-recovery-make = { $actor } made new recovery codes for { $subject }.
+audit-recovery-use = { $actor } used a recovery code of { $subject }.
+audit-second-factor-add = { $actor } switched on a second factor for { $subject }.
+audit-second-factor-remove = { $actor } switched off the second factor of { $subject }.
+audit-setting-reset = { $actor } set “{ $subject }” back to its default.
+audit-setting-set = { $actor } changed “{ $subject }”.
+audit-setup-claim = { $actor } claimed this server as { $subject }.
+audit-setup-finish = { $actor } finished setting up the { $subject }.
+audit-setup-link = { $actor } made a link to claim the { $subject }.
+
+audit-door-web = Browser
+audit-door-read = Mail program, reading
+audit-door-send = Mail program, sending
+audit-door-rules = Mail rules
+audit-door-other = Unknown

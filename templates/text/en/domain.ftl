@@ -1,0 +1,26 @@
+# Domains whose mail is taken.
+domain-title = Domains
+domain-lead = Mail to these domains is taken here. The default one completes a name that somebody signs in with.
+domain-name = Domain
+domain-use = Use
+domain-people = People
+domain-acts = Change
+domain-default = Default
+domain-own = Addresses of its own
+domain-alias-of = Repeats { $domain }
+domain-make-default = Make { $domain } the default
+domain-remove = Remove { $domain }
+domain-in-use = In use
+domain-add-title = Add a domain
+domain-add = Add
+domain-field = Domain
+domain-field-hint = Such as example.org. Its MX record must lead here before mail arrives.
+domain-field-alias = Addresses
+domain-field-alias-hint = A domain that repeats another one has the same people under both names.
+domain-field-alias-none = Of its own
+domain-field-alias-of = The same as { $domain }
+domain-problem = This is no domain name. It looks like example.org.
+domain-problem-taken = { $domain } is here already.
+done-domain-added = { $thing } is added.
+done-domain-removed = { $thing } is removed.
+done-domain-default = { $thing } is the default domain.
