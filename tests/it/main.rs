@@ -29,6 +29,7 @@ mod store;
 mod stress;
 mod upkeep;
 mod web;
+mod web_mail;
 mod web_entry;
 mod web_setup;
 mod writing;

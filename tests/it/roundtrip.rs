@@ -3,6 +3,7 @@
 
 use crate::harness::dial::{Client, dial, tls};
 use crate::harness::house::House;
+use crate::harness::mails;
 use crate::harness::transcript::{play, read_line};
 use base64::Engine as _;
 use mailstead::front::{imap, smtp};
@@ -14,18 +15,6 @@ use tokio_util::sync::CancellationToken;
 struct Case {
     name: String,
     bytes: Vec<u8>,
-}
-
-/// Lone LF becomes CRLF, as any mail client does it; a lone CR stays.
-fn crlf(raw: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(raw.len() + 100);
-    for (n, byte) in raw.iter().enumerate() {
-        if *byte == b'\n' && (n == 0 || raw[n - 1] != b'\r') {
-            out.push(b'\r');
-        }
-        out.push(*byte);
-    }
-    out
 }
 
 fn bare_cr(bytes: &[u8]) -> bool {
@@ -41,16 +30,7 @@ fn cases() -> Vec<Case> {
         .map(|(n, message)| Case { name: format!("demo {n}"), bytes: message.bytes })
         .collect();
     out.dedup_by(|a, b| a.bytes == b.bytes);
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/mail");
-    match std::fs::read_dir(&folder) {
-        Ok(entries) => {
-            for entry in entries.flatten() {
-                let name = entry.file_name().to_string_lossy().into_owned();
-                out.push(Case { name, bytes: crlf(&std::fs::read(entry.path()).unwrap()) });
-            }
-        }
-        Err(_) => eprintln!("SKIPPED: the real messages, as {} is not there", folder.display()),
-    }
+    out.extend(mails::real().into_iter().map(|(name, bytes)| Case { name, bytes }));
     out.push(Case { name: "a NUL".into(), bytes: b"Subject: nul\r\n\r\na\0b\r\n".to_vec() });
     out.push(Case { name: "a bare CR".into(), bytes: b"Subject: cr\r\n\r\na\rb\r\n".to_vec() });
     out.push(Case { name: "no last CRLF".into(), bytes: b"Subject: end\r\n\r\nend".to_vec() });

@@ -1,6 +1,7 @@
 //! Signing in: the same cost for known and unknown names, what completes a name, channel binding.
 
 use crate::harness::house::{House, web_origin};
+use crate::harness::log::Log;
 use mailstead::front::imap;
 use mailstead::model::address::{Address, Domain};
 use mailstead::model::secret::Secret;
@@ -12,8 +13,7 @@ use mailstead::sasl::{Mechanism, encode_challenge};
 use mailstead::service::Refusal;
 use mailstead::service::account::{Actor, Role};
 use mailstead::service::login::{Origin, Protocol, ScramHash};
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
@@ -27,33 +27,6 @@ fn secret(raw: &str) -> Secret<String> {
     Secret::new(raw.to_owned())
 }
 
-#[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(octets);
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Log {
-    /// The statements since the last call, in order.
-    pub fn statements(&self) -> Vec<String> {
-        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
-        let statement = |line: &str| {
-            let line = line.split_once("sqlx::query")?.1;
-            Some(line.split_once("summary=\"")?.1.split_once('"')?.0.to_owned())
-        };
-        // A new connection's own setting is nobody's cost.
-        text.lines().filter_map(statement).filter(|summary| !summary.contains("set_config")).collect()
-    }
-}
-
 #[tokio::test]
 async fn an_unknown_name_costs_what_a_wrong_password_costs() {
     let house = House::new().await;
@@ -65,14 +38,7 @@ async fn an_unknown_name_costs_what_a_wrong_password_costs() {
     let tina = house.web("tina", "correct horse").await;
     let (_, tina) = house.enrol(&tina).await;
     house.services.app_passwords.make(&tina.who, &web_origin(), "phone").await.unwrap();
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::listen();
     let login = &house.services.login;
     let mut seen = Vec::new();
     // A wrong password, no such name, a suspended member's right password, in either form.
@@ -153,14 +119,7 @@ async fn strangers_do_not_shut_members_out_of_where_they_sign_in() {
     for name in ["bob", "nobody"] {
         shut(name).await;
     }
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::listen();
     let mut seen = Vec::new();
     for (name, password) in [("ann", "wrong"), ("nobody", "wrong"), ("bob", "wrong"), ("bob", "correct horse")] {
         log.statements();

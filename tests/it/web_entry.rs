@@ -4,7 +4,7 @@ use crate::harness::browser::{Answer, Browser};
 use crate::harness::dial::{dial, tls};
 use crate::harness::house::House;
 use crate::harness::transcript::read_line;
-use crate::sign_in::Log;
+use crate::harness::log::Log;
 use chrono::TimeDelta;
 use mailstead::front::imap;
 use mailstead::model::address::Address;
@@ -121,14 +121,7 @@ async fn known_and_unknown_names_look_alike() {
     house.services.accounts.set_suspended(&Actor::command_line(), &zoe, true).await.unwrap();
     let mut browser = Browser::new(&house);
     browser.get("/sign-in").await;
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::listen();
     let mut seen = Vec::new();
     for (name, password) in [("ann", "wrong"), ("bob", "wrong"), ("zoe", PASSWORD)] {
         log.statements();

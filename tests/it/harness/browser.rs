@@ -2,7 +2,7 @@
 
 use super::house::House;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use mailstead::front::web::{self, Options, Site};
@@ -14,6 +14,7 @@ use mailstead::service::Services;
 use mailstead::service::account::{Actor, Role};
 use regex::Regex;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// The URL that the site under test is configured with.
@@ -107,6 +108,13 @@ impl Browser {
         self.post("/sign-in", &[("name", name), ("password", password), ("next", "/")]).await
     }
 
+    /// Opens a stream of events.
+    pub async fn listen(&mut self, path: &str) -> Listening {
+        let (answer, house) = self.ask(Method::GET, path, None).await;
+        let (parts, body) = answer.into_parts();
+        Listening { status: parts.status.as_u16(), headers: parts.headers, seen: String::new(), body, house }
+    }
+
     /// On the heap: a test holds many of these, and its thread has a small stack.
     pub fn send(&mut self, method: Method, path: &str, body: Option<String>) -> impl Future<Output = Answer> {
         Box::pin(self.exchange(method, path, body))
@@ -116,12 +124,37 @@ impl Browser {
         if let Some(services) = self.unclaimed.take() {
             claim(&services).await;
         }
+        let (answer, _house) = self.ask(method, path, body).await;
+        let (parts, body) = answer.into_parts();
+        let body = String::from_utf8_lossy(&body.collect().await.unwrap().to_bytes()).into_owned();
+        for cookie in parts.headers.get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap();
+            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+            match cookie.contains("Max-Age=0") {
+                true => self.cookies.remove(name),
+                false => self.cookies.insert(name.to_owned(), value.to_owned()),
+            };
+        }
+        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
+        if let Some(token) = answer.value("csrf") {
+            self.token = token;
+        }
+        answer
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> (hyper::Response<Incoming>, CancellationToken) {
+        let house = CancellationToken::new();
         let (ours, theirs) = Stream::memory();
         let accepted = Accepted {
             stream: ours,
             peer: (self.peer, 40_000).into(),
             local: ([127, 0, 0, 1], 443).into(),
-            shutdown: CancellationToken::new(),
+            shutdown: house.clone(),
         };
         tokio::spawn(web::serve(accepted, self.site.clone()));
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(theirs)).await.unwrap();
@@ -141,29 +174,47 @@ impl Browser {
             request = request.header(*name, value);
         }
         let request = request.body(Full::new(Bytes::from(body.unwrap_or_default()))).unwrap();
-        let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
-        let body = String::from_utf8_lossy(&body.collect().await.unwrap().to_bytes()).into_owned();
-        for cookie in parts.headers.get_all("set-cookie") {
-            let cookie = cookie.to_str().unwrap();
-            let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
-            match cookie.contains("Max-Age=0") {
-                true => self.cookies.remove(name),
-                false => self.cookies.insert(name.to_owned(), value.to_owned()),
-            };
-        }
-        let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body };
-        if let Some(token) = answer.value("csrf") {
-            self.token = token;
-        }
-        answer
+        (sender.send_request(request).await.unwrap(), house)
     }
 }
 
-async fn claim(services: &Services) {
-    if services.setup.is_claimed().await.unwrap() {
-        return;
+/// Longest wait for an event.
+const EVENT: Duration = Duration::from_secs(10);
+
+/// A stream of events; dropping it hangs up.
+pub struct Listening {
+    pub status: u16,
+    headers: hyper::HeaderMap,
+    seen: String,
+    body: Incoming,
+    house: CancellationToken,
+}
+
+impl Listening {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
-    let owner = Address::parse("owner@example.test").unwrap();
-    let (actor, password) = (Actor::command_line(), Secret::new("the owner of it all".to_owned()));
-    services.accounts.add(&actor, &owner, "", Role::Owner, None, password).await.unwrap();
+
+    /// Reads on until something new has come that contains `words`; what came.
+    pub async fn until(&mut self, words: &str) -> String {
+        let read = async {
+            while !self.seen.contains(words) {
+                let frame = self.body.frame().await.expect("more").expect("a frame");
+                self.seen.push_str(&String::from_utf8_lossy(frame.data_ref().expect("octets")));
+            }
+        };
+        tokio::time::timeout(EVENT, read).await.unwrap_or_else(|_| panic!("waited for {words}"));
+        std::mem::take(&mut self.seen)
+    }
+
+    /// Waits for its end.
+    pub async fn end(&mut self) {
+        let read = async { while self.body.frame().await.is_some_and(|frame| frame.is_ok()) {} };
+        tokio::time::timeout(EVENT, read).await.expect("the stream goes on");
+    }
+
+    /// The house it comes from shuts down.
+    pub fn close_house(&self) {
+        self.house.cancel();
+    }
 }

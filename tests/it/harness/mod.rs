@@ -6,6 +6,8 @@ pub mod chromium;
 pub mod demo;
 pub mod dial;
 pub mod house;
+pub mod log;
+pub mod mails;
 pub mod pg;
 pub mod proxy;
 pub mod scene;

@@ -9,6 +9,7 @@ mod look;
 mod mail;
 mod password;
 mod qr;
+mod reading;
 mod second_factor;
 mod sessions;
 mod settings;
@@ -37,6 +38,7 @@ pub(super) fn routes() -> Vec<Route> {
         app_password::routes(),
         sessions::routes(),
         look::routes(),
+        reading::routes(),
         mail::routes(),
         compose::routes(),
         source::routes(),
