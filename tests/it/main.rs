@@ -34,3 +34,4 @@ mod web_entry;
 mod web_setup;
 mod writing;
 mod web_admin;
+mod web_compose;
