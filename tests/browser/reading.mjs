@@ -67,7 +67,7 @@ for (const javaScriptEnabled of [true, false]) {
     await go(page, () => act(page, 'Delete').click());
     await go(page, () => page.locator('#toasts').getByRole('button').first().click());
     await page.goto(`${web}/mail`);
-    assert.ok((await page.locator('[data-list] [data-row] h3').allInnerTexts()).includes(subject));
+    assert.ok((await page.locator('[data-list] [data-row] h2').allInnerTexts()).includes(subject));
   });
 
   inbox(`two are picked and marked (${how})`, { javaScriptEnabled }, async (page) => {

@@ -3,8 +3,8 @@
 use crate::harness::browser::{Answer, Browser};
 use crate::harness::dial::{dial, tls};
 use crate::harness::house::House;
-use crate::harness::transcript::read_line;
 use crate::harness::log::Log;
+use crate::harness::transcript::read_line;
 use chrono::TimeDelta;
 use mailstead::front::imap;
 use mailstead::model::address::Address;

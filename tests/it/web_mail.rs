@@ -137,11 +137,19 @@ async fn the_list_tells_what_there_is() {
     assert_eq!(page.body.matches("<h1").count(), 1);
     assert_eq!(rows(&page)[..2], [first.clone(), read]);
     let text = page.text();
-    assert!(text.contains("Select: minutes, Bob") && text.contains("No subject") && text.contains("No sender"), "{text}");
+    assert!(
+        text.contains("Select: minutes, Bob") && text.contains("No subject") && text.contains("No sender"),
+        "{text}"
+    );
     assert!(page.body.contains("&#60;b&#62;old") && text.contains("3 messages"));
     assert!(page.body.contains(&format!("href=\"{}\"", href(&first))));
     // What the member sent shows to whom, drafts open where they are written.
-    let sent = desk.get(&format!("/mail/{}", { desk.mail("Sent", "out").await; desk.id("Sent").await })).await;
+    let sent = desk
+        .get(&format!("/mail/{}", {
+            desk.mail("Sent", "out").await;
+            desk.id("Sent").await
+        }))
+        .await;
     assert!(sent.text().contains("To ann@example.test"), "{}", sent.text());
     let draft = desk.mail("Drafts", "later").await;
     let drafts = desk.get(&format!("/mail/{}", desk.id("Drafts").await)).await;
@@ -174,7 +182,11 @@ async fn every_message_is_on_one_page() {
     // A message keeps its list beside it, and the list its line.
     let beside = desk.get(&find(&page, r#"<a class="row-link" href="([^"]*\?[^"]*)""#)).await;
     assert_eq!(rows(&beside), rows(&page));
-    assert_eq!(beside.body.matches("aria-current=\"true\"").count() - beside.body.matches("<a href=\"/mail\" aria-current").count(), 1);
+    assert_eq!(
+        beside.body.matches("aria-current=\"true\"").count()
+            - beside.body.matches("<a href=\"/mail\" aria-current").count(),
+        1
+    );
     let back = desk.get(&find(&page, r#"<a class="button" href="([^"]*)" rel="prev""#)).await;
     assert_eq!(rows(&back), all[50..100]);
     let bad = desk.browser.get(&format!("/mail/{}?before=x", desk.id("INBOX").await)).await;
@@ -213,10 +225,15 @@ async fn a_message_is_shown_with_all_that_belongs_to_it() {
     let page = desk.get(&path).await;
     assert_eq!(title(&page), "The hall &#38; &#60;keys&#62; – Mailstead");
     let text = page.text();
-    for words in ["Anna Berg", "anna@x.test", "not checked", "list@x.test", "c@x.test", "You have replied to this", "1997"] {
+    for words in
+        ["Anna Berg", "anna@x.test", "not checked", "list@x.test", "c@x.test", "You have replied to this", "1997"]
+    {
         assert!(text.contains(words), "{words}: {text}");
     }
-    assert!(text.contains("One more message in this conversation") && page.body.contains(&format!("href=\"{}\"", href(&own))));
+    assert!(
+        text.contains("One more message in this conversation")
+            && page.body.contains(&format!("href=\"{}\"", href(&own)))
+    );
     assert!(text.contains("Thank you, said I."), "own replies belong to the conversation");
     for link in ["reply", "reply-all", "forward"] {
         assert!(page.body.contains(&format!("/mail/compose?{link}={value}")), "{link}");
@@ -232,13 +249,19 @@ async fn a_message_is_shown_with_all_that_belongs_to_it() {
     assert_eq!(find(&print, r#"<iframe class="msg sheet" [^>]*src="([^"]*)""#), frame);
     assert!(print.text().contains("bob@x.test") && !print.body.contains("/mail/act"));
     let headers = desk.get(&format!("{path}/headers")).await;
-    assert!(headers.text().contains("Message-ID") && headers.text().contains("<1@x.test>".replace('<', "&#60;").replace('>', "&#62;").as_str()));
+    assert!(
+        headers.text().contains("Message-ID")
+            && headers.text().contains("<1@x.test>".replace('<', "&#60;").replace('>', "&#62;").as_str())
+    );
     let source = desk.get(&format!("{path}/source")).await;
     assert_eq!((source.body.as_str(), source.header("content-type")), (raw, "text/plain; charset=utf-8"));
     assert_eq!(source.header("content-security-policy"), "sandbox; default-src 'none'");
     let file = desk.get(&format!("{path}/source.eml")).await;
     assert_eq!((file.body.as_str(), file.header("content-type")), (raw, "message/rfc822"));
-    assert!(file.header("content-disposition").starts_with("attachment; filename=\"The hall & _keys_.eml\""), "{file:?}");
+    assert!(
+        file.header("content-disposition").starts_with("attachment; filename=\"The hall & _keys_.eml\""),
+        "{file:?}"
+    );
 }
 
 #[tokio::test]
@@ -316,7 +339,11 @@ async fn opens_everywhere(desk: &mut Desk, name: &str, value: &str) {
     let path = href(value);
     let page = desk.get(&path).await;
     let ours = Regex::new(r#"<script [a-z= "]*src="/static/[^"]*"></script>|<iframe class="msg sheet"[^>]*></iframe>|<(form|input|link|svg)\b[^>]*>|<meta name="[^"]*" content=["'][^"']*["']>"#).unwrap();
-    for (place, page) in [("page", page.body.clone()), ("print", desk.get(&format!("{path}/print")).await.body), ("headers", desk.get(&format!("{path}/headers")).await.body)] {
+    for (place, page) in [
+        ("page", page.body.clone()),
+        ("print", desk.get(&format!("{path}/print")).await.body),
+        ("headers", desk.get(&format!("{path}/headers")).await.body),
+    ] {
         assert_eq!(active_parts(&ours.replace_all(&page, "")), Vec::<String>::new(), "{name}: {place}");
         assert_eq!(page.matches("<h1").count(), 1, "{name}: {place}");
         assert!(!page.contains("src=\"http") && !page.contains("canary'</title>"), "{name}: {place}");
@@ -335,7 +362,10 @@ async fn opens_everywhere(desk: &mut Desk, name: &str, value: &str) {
         if part.ends_with("preview") {
             assert!(policy.starts_with("sandbox") && policy.contains("default-src 'none'"), "{name}: {part}: {policy}");
             let kind = answer.header("content-type");
-            assert!(kind.starts_with("image/") && kind != "image/svg+xml" || kind.starts_with("text/"), "{name}: {part}: {kind}");
+            assert!(
+                kind.starts_with("image/") && kind != "image/svg+xml" || kind.starts_with("text/"),
+                "{name}: {part}: {kind}"
+            );
             assert!(kind != "text/html; charset=utf-8" || active_parts(&answer.body).is_empty(), "{name}: {part}");
         } else {
             assert_eq!(policy, "sandbox; default-src 'none'", "{name}: {part}");
@@ -530,7 +560,10 @@ async fn what_hangs_on_a_message_is_saved_and_looked_at_safely() {
     assert!(text.contains("4 attachments") && text.contains("Picture,"), "{text}");
     assert!(text.contains("The name hides what this is") || text.contains("This is a program"), "{text}");
     let picture = desk.get(&format!("{path}/part/2/preview")).await;
-    assert_eq!((picture.header("content-type"), picture.header("content-security-policy")), ("image/png", "sandbox; default-src 'none'"));
+    assert_eq!(
+        (picture.header("content-type"), picture.header("content-security-policy")),
+        ("image/png", "sandbox; default-src 'none'")
+    );
     assert_eq!(desk.browser.get(&format!("{path}/part/3/preview")).await.status, 404, "no picture, whatever it says");
     assert_eq!(desk.browser.get(&format!("{path}/part/4/preview")).await.status, 404);
     let program = desk.get(&format!("{path}/part/4")).await;
@@ -580,7 +613,8 @@ async fn folders_are_made_renamed_and_removed() {
     assert!(desk.browser.follow(made).await.text().contains("The folder Lists is there."));
     let made = desk.browser.post("/mail/folders", &[("name", "Board"), ("inside", "Lists")]).await;
     assert_eq!(made.status, 303);
-    for (name, words) in [("Lists", "There is a folder of that name"), ("", "Give the folder a name"), ("a/b", "slash")] {
+    for (name, words) in [("Lists", "There is a folder of that name"), ("", "Give the folder a name"), ("a/b", "slash")]
+    {
         let again = desk.browser.post("/mail/folders", &[("name", name), ("inside", "")]).await;
         assert_eq!(again.status, 422, "{name}");
         assert!(again.text().contains(words) && again.value("name").as_deref() == Some(name), "{}", again.text());
@@ -590,7 +624,10 @@ async fn folders_are_made_renamed_and_removed() {
     assert!(page.text().contains("There are folders inside it"));
     let refused = desk.browser.post(&format!("/mail/folders/{lists}"), &[("act", "remove")]).await;
     assert_eq!(refused.status, 409);
-    let page = desk.browser.post(&format!("/mail/folders/{board}"), &[("act", "rename"), ("name", "Team"), ("inside", "")]).await;
+    let page = desk
+        .browser
+        .post(&format!("/mail/folders/{board}"), &[("act", "rename"), ("name", "Team"), ("inside", "")])
+        .await;
     let page = desk.browser.follow(page).await;
     assert!(page.text().contains("The folder is now Team."), "{}", page.text());
     let undone = desk.undo(&page).await;
@@ -643,7 +680,12 @@ async fn new_mail_is_told_to_pages_that_are_open() {
     stream.until("listening").await;
     desk.mail("INBOX", "b").await;
     let told = stream.until("\n\n").await;
-    assert!(told.contains("event: new") && told.contains("One new message – show") && told.contains("Inbox (2) – Mailstead"), "{told}");
+    assert!(
+        told.contains("event: new")
+            && told.contains("One new message – show")
+            && told.contains("Inbox (2) – Mailstead"),
+        "{told}"
+    );
     desk.mail("INBOX", "c").await;
     assert!(stream.until("2 new messages").await.contains("Inbox (3)"));
     // Who comes late is told at once.
@@ -684,7 +726,11 @@ async fn wishes_are_kept_and_followed() {
     let saved = desk.browser.post("/settings/reading", &fields).await;
     assert!(desk.browser.follow(saved).await.text().contains("This is how mail is shown"));
     let page = desk.get(&href(&value)).await;
-    assert!(page.body.contains("data-after=\"30\"") && page.body.contains("data-shortcuts=\"off\"") && page.body.contains("data-density=\"compact\""));
+    assert!(
+        page.body.contains("data-after=\"30\"")
+            && page.body.contains("data-shortcuts=\"off\"")
+            && page.body.contains("data-density=\"compact\"")
+    );
     assert!(!page.body.contains("id=\"shortcuts\""));
     assert_eq!(desk.browser.post("/settings/reading", &[("seen-after", "301"), ("remote", "ask")]).await.status, 422);
     assert_eq!(desk.browser.post("/settings/reading", &[("seen-after", "x"), ("remote", "ask")]).await.status, 400);

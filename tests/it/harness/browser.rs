@@ -244,3 +244,12 @@ impl Listening {
         self.house.cancel();
     }
 }
+
+async fn claim(services: &Services) {
+    if services.setup.is_claimed().await.unwrap() {
+        return;
+    }
+    let owner = Address::parse("owner@example.test").unwrap();
+    let (actor, password) = (Actor::command_line(), Secret::new("the owner of it all".to_owned()));
+    services.accounts.add(&actor, &owner, "", Role::Owner, None, password).await.unwrap();
+}

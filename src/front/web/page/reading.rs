@@ -33,12 +33,6 @@ struct ReadingPage {
     senders: Vec<Address>,
 }
 
-impl ReadingPage {
-    fn is(&self, remote: Remote) -> bool {
-        self.wishes.remote == remote
-    }
-}
-
 async fn ask(State(web): State<Web>, ui: Ui, member: Member) -> Result<Response, Fault> {
     let preferences = &web.services().preferences;
     let wishes = preferences.get(member.who()).await?;
@@ -46,7 +40,9 @@ async fn ask(State(web): State<Web>, ui: Ui, member: Member) -> Result<Response,
     let mut offered = WAITS.to_vec();
     // Chosen in another way, it is not lost by saving.
     offered.extend(wishes.seen_after.filter(|seconds| !WAITS.contains(seconds)));
-    let wait = |seconds: u16| (seconds.to_string(), ui.count("reading-after", u32::from(seconds)), wishes.seen_after == Some(seconds));
+    let wait = |seconds: u16| {
+        (seconds.to_string(), ui.count("reading-after", u32::from(seconds)), wishes.seen_after == Some(seconds))
+    };
     let mut waits: Vec<_> = offered.into_iter().map(wait).collect();
     waits.push(("never".into(), ui.say("reading-never"), wishes.seen_after.is_none()));
     Ok(show(&ReadingPage { ui, wishes, waits, senders }))

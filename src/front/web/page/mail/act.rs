@@ -22,10 +22,7 @@ use std::collections::BTreeMap;
 const UNDO: usize = 2000;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
-        route("/mail/act", "POST", Access::Member, post(act)),
-        route("/mail/undo", "POST", Access::Member, post(undo)),
-    ]
+    vec![route("/mail/act", "POST", Access::Member, post(act)), route("/mail/undo", "POST", Access::Member, post(undo))]
 }
 
 /// Where an act goes back to: a page of mail.

@@ -14,10 +14,10 @@ use super::{Spot, apart, asked, query};
 use crate::mime::html::{self, Frame, Remote};
 use crate::mime::view::{Form, View};
 use crate::model::shown;
+use crate::model::uidset::UidSet;
 use crate::service::Refusal;
 use crate::service::act::{Mark, Selection};
 use crate::service::reader::{Opened, Whole};
-use crate::model::uidset::UidSet;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -73,13 +73,7 @@ pub(super) fn form(visitor: &Visitor) -> Form {
     if asked(&query(visitor), "form").as_deref() == Some("plain") { Form::Plain } else { Form::Rich }
 }
 
-async fn body(
-    State(web): State<Web>,
-    ui: Ui,
-    visitor: Visitor,
-    member: Member,
-    spot: Spot,
-) -> Result<Response, Fault> {
+async fn body(State(web): State<Web>, ui: Ui, visitor: Visitor, member: Member, spot: Spot) -> Result<Response, Fault> {
     let (_, whole) = open(&web, &member, spot).await?;
     let pictures = has_leave(&web, &visitor, "pictures", spot);
     let (raw, form) = (whole.original(), form(&visitor));

@@ -175,7 +175,8 @@ async fn folder_page(
     };
     let waste = [SpecialUse::Trash, SpecialUse::Junk];
     let in_waste = desk.all.iter().any(|other| {
-        other.special_use.is_some_and(|use_| waste.contains(&use_)) && folder.path.levels().starts_with(other.path.levels())
+        other.special_use.is_some_and(|use_| waste.contains(&use_))
+            && folder.path.levels().starts_with(other.path.levels())
     });
     Ok(FolderPage {
         title: full_name(&ui, folder),

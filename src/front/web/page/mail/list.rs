@@ -26,10 +26,7 @@ pub(super) const LINES: u32 = 50;
 const MANY: u32 = 100;
 
 pub(super) fn routes() -> Vec<Route> {
-    vec![
-        route("/mail", "GET", Access::Member, get(inbox)),
-        route("/mail/{box}", "GET", Access::Member, get(folder)),
-    ]
+    vec![route("/mail", "GET", Access::Member, get(inbox)), route("/mail/{box}", "GET", Access::Member, get(folder))]
 }
 
 /// A line as the template has it; what only some lines have is empty in the others.
@@ -83,11 +80,17 @@ pub(super) struct Pane {
 }
 
 impl Pane {
+    /// A key for an act of the list; beside a message keys are for the message.
+    pub fn key(&self, key: &'static str) -> &'static str {
+        if self.leads { key } else { "" }
+    }
+
     /// The pane of a page of a folder; `current` is the message beside it.
     pub fn of(ui: &Ui, desk: &Desk, page: &Page, at: &At, current: Option<Uid>) -> Self {
         let folder = &page.folder;
         let id = folder.id;
-        let turned = |before: Option<String>, after: Option<String>| At { before, after, ..At::default() }.list_href(id);
+        let turned =
+            |before: Option<String>, after: Option<String>| At { before, after, ..At::default() }.list_href(id);
         let row = |line: &Line| row(ui, line, folder, at, current == Some(line.uid));
         Self {
             name: full_name(ui, folder),

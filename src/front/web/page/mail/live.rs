@@ -1,13 +1,13 @@
 //! `/mail/live?box=…&since=…`: tells a page that is open of mail that came, as server-sent events. The page shows a bar;
 //! it never moves a line.
 
+use super::super::super::Web;
 use super::super::super::connection::Closing;
 use super::super::super::error::Fault;
 use super::super::super::extract::Member;
 use super::super::super::router::{Access, Route, route};
 use super::super::super::ui::Ui;
 use super::super::super::visitor::Visitor;
-use super::super::super::Web;
 use super::{asked, list, number, query};
 use crate::model::ids::{MailboxId, Uid};
 use crate::service::session::Session;

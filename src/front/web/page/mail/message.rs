@@ -112,7 +112,6 @@ struct MessagePage {
     hanging: Vec<Hanging>,
     inline: Vec<Hanging>,
     others: Vec<Other>,
-    unread: bool,
     starred: bool,
     in_junk: bool,
     is_draft: bool,
@@ -145,7 +144,13 @@ async fn message(
     let letter = apart(move || Letter::read(&raw, form, pictures)).await?;
     let pane = match &at.q {
         Some(_) => search::pane(&web, &ui, &member, &desk, &at, Some(spot)).await?,
-        None => Pane::of(&ui, &desk, &services.lists.page(who, spot.mailbox, at.begin()?, LINES).await?, &at, Some(spot.uid)),
+        None => Pane::of(
+            &ui,
+            &desk,
+            &services.lists.page(who, spot.mailbox, at.begin()?, LINES).await?,
+            &at,
+            Some(spot.uid),
+        ),
     };
     let (newer, older) = services.reader.neighbours(&message).await?;
     let others = services.lists.thread(who, spot.mailbox, spot.uid).await?;
@@ -162,7 +167,6 @@ async fn message(
         hanging,
         inline,
         others: others.iter().map(|line| other(&ui, line)).collect(),
-        unread,
         starred: message.flags.contains(SystemFlags::FLAGGED),
         in_junk: message.special_use == Some(SpecialUse::Junk),
         is_draft: message.special_use == Some(SpecialUse::Drafts),
