@@ -5,7 +5,6 @@ use super::visitor::{Flash, Visitor};
 use super::{Web, asset, extract};
 use crate::service::account::Role;
 use crate::service::session::Stage;
-use axum::http::{HeaderMap, header};
 use chrono::{DateTime, Datelike, Local, Utc};
 use fluent_bundle::FluentArgs;
 
@@ -47,19 +46,11 @@ impl Ui {
             flash: visitor.flash().cloned(),
             hostname: web.options().hostname.clone(),
             now: web.services().clock.now(),
-            wants_page: true,
+            wants_page: visitor.wants_page(),
         }
     }
 
-    /// Notes whether a page is wanted, or a script asks that needs a status.
-    pub fn asked_by(mut self, headers: &HeaderMap) -> Self {
-        self.wants_page = !headers.contains_key("x-script")
-            && headers
-                .get(header::ACCEPT)
-                .is_none_or(|accept| accept.to_str().is_ok_and(|a| a.contains("html") || a == "*/*"));
-        self
-    }
-
+    /// Whether a page is wanted; a script needs a status.
     pub fn wants_page(&self) -> bool {
         self.wants_page
     }
