@@ -75,7 +75,8 @@ function markSeen(message) {
 function growFrame(frame) {
   const fit = () => {
     const page = frame.contentDocument?.documentElement;
-    if (page) frame.style.blockSize = `${page.scrollHeight + 2}px`;
+    // Its own height: what scrolls is never less than the frame.
+    if (page) frame.style.blockSize = `${Math.ceil(page.getBoundingClientRect().height) + 2}px`;
   };
   const watch = () => {
     fit();
