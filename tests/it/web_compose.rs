@@ -3,8 +3,6 @@
 use crate::harness::browser::{Answer, Browser};
 use crate::harness::house::{House, deliver};
 use chrono::TimeDelta;
-use mailstead::model::address::Address;
-use mailstead::service::account::Actor;
 use mailstead::service::list::Begin;
 use mailstead::service::login::Identity;
 use regex::Regex;
@@ -123,7 +121,7 @@ async fn from_the_inbox_to_sent_without_a_script() {
     let all = desk.browser.get(&format!("/mail/compose?reply-all={spot}")).await;
     assert_eq!(field(&all, "cc"), "dave@elsewhere.test");
     let message = desk.browser.get(&format!("/mail/{}", spot.replace('.', "/"))).await;
-    assert!(message.text().contains("Answered") || message.text().contains("answered"), "{}", message.text());
+    assert!(message.text().contains("You have replied to this."), "{}", message.text());
 }
 
 #[tokio::test]
@@ -172,7 +170,6 @@ async fn a_form_that_is_sent_twice_sends_once() {
     assert_eq!(desk.wait(11).await, 1);
     let got = desk.house.inbox("bob").await;
     assert_eq!(got.len(), 1);
-    assert_eq!(got[0].matches("a.txt").count() , got[0].matches("filename=\"a.txt\"").count() + got[0].matches("name=\"a.txt\"").count() - got[0].matches("filename=\"a.txt\"").count());
     assert_eq!(got[0].matches("Content-Disposition: attachment").count(), 1, "{}", got[0]);
 }
 
@@ -186,7 +183,7 @@ async fn what_is_wrong_is_named_at_its_field_and_all_is_kept() {
     assert_eq!(wrong.status, 422);
     assert_eq!((field(&wrong, "to").as_str(), field(&wrong, "cc").as_str(), field(&wrong, "body").as_str()), (to, "x y", "T"));
     let text = wrong.text();
-    assert!(text.contains("nobody here called nobody@example.test") && text.contains("“Bad <bad@” is no address") || wrong.body.contains("“Bad &#60;bad@” is no address"), "{text}");
+    assert!(text.contains("nobody here called nobody@example.test") && text.contains("“Bad &#60;bad@” is no address"), "{text}");
     assert!(wrong.body.contains("href=\"#to\"") && wrong.body.contains("href=\"#cc\"") && !wrong.body.contains("href=\"#bcc\""));
     assert!(wrong.body.contains("id=\"to-error\"") && wrong.body.contains("aria-describedby=\"to-error\""));
     let none = submit(&mut desk.browser, &wrong, &[("to", ""), ("cc", ""), ("bcc", ""), ("act", "send")], &[]).await;
