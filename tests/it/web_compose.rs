@@ -41,7 +41,8 @@ impl Desk {
     /// Subjects in a folder of hers, newest first.
     async fn subjects(&self, folder: &str) -> Vec<String> {
         let services = &self.house.services;
-        let Some(id) = services.lists.folders(&self.ann).await.unwrap().into_iter().find(|f| f.path.to_string() == folder)
+        let Some(id) =
+            services.lists.folders(&self.ann).await.unwrap().into_iter().find(|f| f.path.to_string() == folder)
         else {
             return Vec::new();
         };
@@ -85,7 +86,8 @@ fn filled(page: &Answer, with: &[(&str, &str)]) -> Vec<(String, String)> {
 
 /// Where the form goes.
 fn action(page: &Answer) -> String {
-    Regex::new(r#"<form class="compose" method="post" action="([^"]*)""#).unwrap().captures(&page.body).unwrap()[1].to_owned()
+    Regex::new(r#"<form class="compose" method="post" action="([^"]*)""#).unwrap().captures(&page.body).unwrap()[1]
+        .to_owned()
 }
 
 /// Sends a page's form.
@@ -106,7 +108,10 @@ async fn from_the_inbox_to_sent_without_a_script() {
     assert_eq!((field(&page, "to").as_str(), field(&page, "cc").as_str()), ("Carol Jones <carol@elsewhere.test>", ""));
     assert_eq!(field(&page, "subject"), "Re: Tea");
     let body = field(&page, "body");
-    assert!(body.starts_with("\n\nOn 21 Nov 2025, ") && body.contains("Carol Jones wrote:\n> Shall we?\n>> older"), "{body}");
+    assert!(
+        body.starts_with("\n\nOn 21 Nov 2025, ") && body.contains("Carol Jones wrote:\n> Shall we?\n>> older"),
+        "{body}"
+    );
     assert_eq!(desk.house.services.drafts.unfiled(&desk.ann).await.unwrap().len(), 0, "looking stores nothing");
     let text = format!("Yes.{body}");
     let sent = submit(&mut desk.browser, &page, &[("body", &text), ("act", "send")], &[("", b"")]).await;
@@ -178,29 +183,62 @@ async fn what_is_wrong_is_named_at_its_field_and_all_is_kept() {
     let mut desk = Desk::new().await;
     let page = desk.browser.get("/mail/compose").await;
     let to = "bob@example.test, nobody@example.test; Bad <bad@, \"Doe, Jane\" <jane@elsewhere.test>";
-    let with = [("to", to), ("cc", "x y"), ("bcc", "ann@example.test"), ("subject", "S"), ("body", "T"), ("act", "send")];
+    let with =
+        [("to", to), ("cc", "x y"), ("bcc", "ann@example.test"), ("subject", "S"), ("body", "T"), ("act", "send")];
     let wrong = submit(&mut desk.browser, &page, &with, &[]).await;
     assert_eq!(wrong.status, 422);
-    assert_eq!((field(&wrong, "to").as_str(), field(&wrong, "cc").as_str(), field(&wrong, "body").as_str()), (to, "x y", "T"));
+    assert_eq!(
+        (field(&wrong, "to").as_str(), field(&wrong, "cc").as_str(), field(&wrong, "body").as_str()),
+        (to, "x y", "T")
+    );
     let text = wrong.text();
-    assert!(text.contains("nobody here called nobody@example.test") && text.contains("“Bad &#60;bad@” is no address"), "{text}");
-    assert!(wrong.body.contains("href=\"#to\"") && wrong.body.contains("href=\"#cc\"") && !wrong.body.contains("href=\"#bcc\""));
+    assert!(
+        text.contains("nobody here called nobody@example.test") && text.contains("“Bad &#60;bad@” is no address"),
+        "{text}"
+    );
+    assert!(
+        wrong.body.contains("href=\"#to\"")
+            && wrong.body.contains("href=\"#cc\"")
+            && !wrong.body.contains("href=\"#bcc\"")
+    );
     assert!(wrong.body.contains("id=\"to-error\"") && wrong.body.contains("aria-describedby=\"to-error\""));
     let none = submit(&mut desk.browser, &wrong, &[("to", ""), ("cc", ""), ("bcc", ""), ("act", "send")], &[]).await;
     assert!(none.status == 422 && none.text().contains("Add a recipient."), "{}", none.text());
-    let foreign = submit(&mut desk.browser, &none, &[("to", "bob@example.test"), ("sender", "bob@example.test"), ("act", "send")], &[]).await;
+    let foreign = submit(
+        &mut desk.browser,
+        &none,
+        &[("to", "bob@example.test"), ("sender", "bob@example.test"), ("act", "send")],
+        &[],
+    )
+    .await;
     assert!(foreign.status == 422 && foreign.text().contains("You can’t write as this address"), "{}", foreign.text());
     // What looks forgotten is asked about once.
-    let asked = submit(&mut desk.browser, &foreign, &[("sender", "ann@example.test"), ("subject", ""), ("body", "See attached"), ("act", "send")], &[]).await;
+    let asked = submit(
+        &mut desk.browser,
+        &foreign,
+        &[("sender", "ann@example.test"), ("subject", ""), ("body", "See attached"), ("act", "send")],
+        &[],
+    )
+    .await;
     assert_eq!(asked.status, 422);
-    assert!(asked.text().contains("It has no subject.") && asked.text().contains("You wrote “attached”"), "{}", asked.text());
+    assert!(
+        asked.text().contains("It has no subject.") && asked.text().contains("You wrote “attached”"),
+        "{}",
+        asked.text()
+    );
     let sent = submit(&mut desk.browser, &asked, &[("act", "send-anyway")], &[]).await;
     assert_eq!(sent.status, 303, "{}", sent.text());
     assert_eq!(desk.wait(11).await, 1);
     assert_eq!(desk.house.inbox("bob").await.len(), 1);
     let long = "x".repeat(3000);
     let page = desk.browser.get("/mail/compose").await;
-    let answer = submit(&mut desk.browser, &page, &[("to", "bob@example.test"), ("subject", &long), ("body", "kept"), ("act", "send")], &[]).await;
+    let answer = submit(
+        &mut desk.browser,
+        &page,
+        &[("to", "bob@example.test"), ("subject", &long), ("body", "kept"), ("act", "send")],
+        &[],
+    )
+    .await;
     assert!(answer.status == 422 && answer.text().contains("The subject is too long."), "{}", answer.text());
     assert_eq!(field(&answer, "body"), "kept");
 }

@@ -201,7 +201,8 @@ impl Ui {
             [(1 << 40, "size-tib"), (1 << 30, "size-gib"), (1 << 20, "size-mib"), (1 << 10, "size-kib")];
         let (size, key) = UNITS.into_iter().find(|(size, _)| octets >= *size).unwrap_or((1, "size-b"));
         let value = octets as f64 / size as f64;
-        let digits = if value < 10.0 && !octets.is_multiple_of(size) { format!("{value:.1}") } else { format!("{value:.0}") };
+        let digits =
+            if value < 10.0 && !octets.is_multiple_of(size) { format!("{value:.1}") } else { format!("{value:.0}") };
         self.say1(key, "n", digits.trim_end_matches(".0"))
     }
 
