@@ -189,9 +189,8 @@ async fn own_addresses(web: &Web, member: &Member, head: &Head) -> Result<Vec<Ad
 /// The address that the message came to, or was written as: an answer comes from the same.
 fn used_address<'a>(head: &Head, own: &'a [Address]) -> Option<&'a Address> {
     let all = head.to.iter().chain(&head.cc).chain(&head.bcc).chain(&head.from);
-    all.filter_map(Person::parsed).find_map(|address| {
-        own.iter().find(|own| own.key() == address.key() && own.domain() == address.domain())
-    })
+    all.filter_map(Person::parsed)
+        .find_map(|address| own.iter().find(|own| own.key() == address.key() && own.domain() == address.domain()))
 }
 
 fn part(ui: &Ui, file: &Attachment, chosen: bool) -> Part {

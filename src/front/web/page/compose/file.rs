@@ -59,12 +59,7 @@ pub(super) async fn rows(web: &Web, ui: &Ui, member: &Member, draft: DraftId) ->
 ///
 /// # Errors
 /// As [`take`](crate::service::upload::Uploads::take).
-pub(super) async fn take(
-    desk: &Desk,
-    draft: DraftId,
-    coming: &Coming,
-    form: &mut FileForm,
-) -> Result<Upload, Refusal> {
+pub(super) async fn take(desk: &Desk, draft: DraftId, coming: &Coming, form: &mut FileForm) -> Result<Upload, Refusal> {
     let announced = Announced { draft: Some(draft), name: &coming.name, media_type: &coming.media_type, size: None };
     desk.web.services().uploads.take(desk.member.who(), announced, form.octets()).await
 }

@@ -1,13 +1,13 @@
 //! What was typed is kept, whatever else becomes of the form.
 
-use super::begin::{self, Begun, Kind, Source};
-use super::{Desk, file, href};
 use super::super::super::error::{Fault, redirect};
 use super::super::super::extract::Fields;
+use super::begin::{self, Begun, Kind, Source};
 use super::sheet;
+use super::{Desk, file, href};
 use crate::model::ids::{DraftId, OutboxId};
-use crate::service::draft::{Beginning, Draft, DraftText, Saved};
 use crate::service::Refusal;
+use crate::service::draft::{Beginning, Draft, DraftText, Saved};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -50,12 +50,7 @@ impl Note {
 
 /// Keeps a text: in the draft of the form, in a new one where there is none, in one of its own where somebody else has
 /// changed that.
-pub(super) async fn keep(
-    desk: &Desk,
-    at: Option<DraftId>,
-    form: &Fields,
-    text: &DraftText,
-) -> Result<Kept, Fault> {
+pub(super) async fn keep(desk: &Desk, at: Option<DraftId>, form: &Fields, text: &DraftText) -> Result<Kept, Fault> {
     let (drafts, who) = (&desk.web.services().drafts, desk.member.who());
     if let Some(id) = at {
         let revision = form.line("revision").parse().unwrap_or(0);

@@ -71,7 +71,13 @@ async fn begin(State(web): State<Web>, ui: Ui, visitor: Visitor, member: Member)
 }
 
 /// A draft that was begun here.
-async fn resume(State(web): State<Web>, ui: Ui, visitor: Visitor, member: Member, At(id): At) -> Result<Response, Fault> {
+async fn resume(
+    State(web): State<Web>,
+    ui: Ui,
+    visitor: Visitor,
+    member: Member,
+    At(id): At,
+) -> Result<Response, Fault> {
     let draft = web.services().drafts.get(member.who(), id).await?;
     if let Some(outbox) = draft.sending {
         return send::waiting(&web, ui, &member, &draft, outbox).await;

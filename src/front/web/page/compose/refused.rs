@@ -1,8 +1,8 @@
 //! What services refuse of a message, at the field that can mend it.
 
-use super::Desk;
 use super::super::super::error::{Fault, refusal_words};
 use super::super::super::ui::Ui;
+use super::Desk;
 use crate::service::Refusal;
 use crate::service::draft::DraftText;
 use crate::service::letter;

@@ -121,7 +121,8 @@ impl Sheet {
     /// What was typed, where no draft could be made of it.
     pub fn typed(draft: Option<DraftId>, form: &Fields, text: DraftText) -> Result<Self, Fault> {
         let blank = Self::blank(Source::of_form(form), Begun::default())?;
-        let chosen = |value: &str| Part { value: value.to_owned(), name: value.to_owned(), size: String::new(), chosen: true };
+        let chosen =
+            |value: &str| Part { value: value.to_owned(), name: value.to_owned(), size: String::new(), chosen: true };
         Ok(Self {
             draft,
             revision: form.line("revision").parse().unwrap_or(0),
@@ -212,7 +213,13 @@ async fn senders(web: &Web, member: &Member, used: &str) -> Result<Vec<(String, 
     {
         all.push(used.to_owned());
     }
-    Ok(all.into_iter().map(|own| { let chosen = own == used; (own, chosen) }).collect())
+    Ok(all
+        .into_iter()
+        .map(|own| {
+            let chosen = own == used;
+            (own, chosen)
+        })
+        .collect())
 }
 
 /// What was begun and left: offered where something new begins.
