@@ -34,7 +34,9 @@ CREATE TABLE draft (
     held          boolean NOT NULL DEFAULT false,
     created_at    timestamptz NOT NULL,
     updated_at    timestamptz NOT NULL,
-    discarded_at  timestamptz
+    discarded_at  timestamptz,
+    form          text COLLATE "C",
+    UNIQUE (account, form)
 );
 COMMENT ON TABLE draft IS 'A message being written in the browser.';
 COMMENT ON COLUMN draft.revision IS 'raised by every save; a save of an older one makes a draft of its own';
@@ -54,6 +56,7 @@ COMMENT ON COLUMN draft.filed IS 'revision of that copy; 0: there was none';
 COMMENT ON COLUMN draft.held IS 'being sent: nobody writes it meanwhile';
 COMMENT ON COLUMN draft.updated_at IS 'last save';
 COMMENT ON COLUMN draft.discarded_at IS 'thrown away; can be had back for a day';
+COMMENT ON COLUMN draft.form IS 'key of the page that began it: sent twice, it begins one';
 CREATE INDEX draft_account ON draft (account, updated_at);
 CREATE INDEX draft_message ON draft (mailbox, uid);
 CREATE INDEX draft_discarded ON draft (discarded_at) WHERE discarded_at IS NOT NULL;

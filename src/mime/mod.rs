@@ -1,4 +1,5 @@
-//! Message structure: headers, parts, ENVELOPE and BODYSTRUCTURE, decoding. Pure: offsets into the bytes at hand.
+//! Message structure: headers, parts, ENVELOPE and BODYSTRUCTURE, decoding; what a reader sees of it and what a
+//! writer makes. Pure: offsets into the bytes at hand.
 
 pub mod address;
 pub mod attachment;

@@ -60,6 +60,8 @@ pub struct Beginning {
     /// Without angle brackets; so are the next.
     pub in_reply_to: Option<String>,
     pub references: Vec<String>,
+    /// Key of the form that begins it: whoever brings it again gets the same draft.
+    pub form: Option<String>,
 }
 
 /// A message being written.
@@ -114,7 +116,7 @@ impl Drafts {
         Self { base, mailboxes, messages, reader, uploads, submission, room }
     }
 
-    /// Begins a message.
+    /// Begins a message, or answers the one that the same form began, as it is now.
     ///
     /// # Errors
     /// [`Refusal::Limit`] for too many drafts or too long a text; [`Refusal::NotFound`] for a source that is not the
@@ -124,8 +126,22 @@ impl Drafts {
         if let Some((mailbox, _)) = beginning.source {
             self.mailboxes.tree(who).await?.selectable(mailbox)?;
         }
-        let id = self.add(who, beginning, None).await?;
-        self.get(who, id).await
+        if let Some(begun) = self.of_form(who, beginning).await? {
+            return Ok(begun);
+        }
+        match self.add(who, beginning, None).await {
+            Ok(id) => self.get(who, id).await,
+            // Sent twice at once, the other came first.
+            Err(refusal) => self.of_form(who, beginning).await?.ok_or(refusal),
+        }
+    }
+
+    async fn of_form(&self, who: &Identity, beginning: &Beginning) -> Result<Option<Draft>> {
+        let Some(form) = &beginning.form else { return Ok(None) };
+        match self.base.store.draft_of_form(who.account(), form).await? {
+            Some(row) => Ok(Some(self.whole(who, row).await?)),
+            None => Ok(None),
+        }
     }
 
     /// Adds a row; `copied`: with the same files as another draft.
@@ -146,6 +162,7 @@ impl Drafts {
             in_reply_to: in_reply_to.as_deref(),
             references: &references,
             message_id: &message_id,
+            form: beginning.form.as_deref(),
         };
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
@@ -213,6 +230,7 @@ impl Drafts {
             source: row.source,
             in_reply_to: row.in_reply_to,
             references: row.references,
+            form: None,
         };
         let yours = self.add(who, &beginning, Some(id)).await?;
         Ok(Saved::Conflict { theirs: id, yours, revision: 1 })
@@ -285,14 +303,22 @@ impl Drafts {
         Ok(Some((drafts, uid)))
     }
 
+    /// The draft that was filed as this message; `None`: the browser has made none of it.
+    pub async fn of_message(&self, who: &Identity, mailbox: MailboxId, uid: Uid) -> Result<Option<Draft>> {
+        match self.base.store.draft_of_message(who.account(), mailbox, uid).await? {
+            Some(row) => Ok(Some(self.whole(who, row).await?)),
+            None => Ok(None),
+        }
+    }
+
     /// The draft of a message in Drafts: the one that was filed as it, or a new one made of what another client wrote.
     ///
     /// # Errors
     /// [`Refusal::NotFound`]; [`Refusal::Busy`] without byte budget; [`Refusal::TooLarge`] for files that don't fit a
     /// message; [`Refusal::Limit`].
     pub async fn open_message(&self, who: &Identity, mailbox: MailboxId, uid: Uid) -> Result<Draft> {
-        if let Some(row) = self.base.store.draft_of_message(who.account(), mailbox, uid).await? {
-            return self.whole(who, row).await;
+        if let Some(draft) = self.of_message(who, mailbox, uid).await? {
+            return Ok(draft);
         }
         let message = self.reader.find(who, mailbox, uid).await?;
         let whole = self.reader.whole(&message).await?;

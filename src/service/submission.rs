@@ -56,6 +56,13 @@ impl Submission {
         Ok(self.base.store.address_is_of(account, sender.domain().as_str(), &sender.key(), &base).await?)
     }
 
+    /// A member's own addresses, the main one first.
+    pub async fn own_addresses(&self, who: &Identity) -> Result<Vec<Address>> {
+        let further = self.base.store.person_addresses(who.account()).await?;
+        let own = further.iter().filter(|(_, own)| *own).filter_map(|(address, _)| Address::parse(address).ok());
+        Ok([who.address().clone()].into_iter().chain(own).collect())
+    }
+
     /// The name we are known by.
     pub(super) fn hostname(&self) -> &str {
         &self.hostname

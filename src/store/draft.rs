@@ -19,16 +19,18 @@ macro_rules! draft_columns {
 }
 
 sql! {
-    /// Nothing where the account has $15 of them.
+    /// Nothing where the account has $15 of them, or one of the same form.
     DRAFT_ADD = "
         INSERT INTO draft (account, sender, to_text, cc_text, bcc_text, subject, body, mode, source, source_uid,
-            in_reply_to, refs, message_id, created_at, updated_at)
-        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14
-        WHERE (SELECT count(*) FROM draft WHERE account = $1 AND discarded_at IS NULL) < $15 RETURNING id";
+            in_reply_to, refs, message_id, created_at, updated_at, form)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $14, $16
+        WHERE (SELECT count(*) FROM draft WHERE account = $1 AND discarded_at IS NULL) < $15
+        ON CONFLICT (account, form) DO NOTHING RETURNING id";
     DRAFT_GET = draft_columns!("WHERE d.id = $2 AND d.account = $1 AND d.discarded_at IS NULL");
     DRAFT_LOCK = draft_columns!("WHERE d.id = $2 AND d.account = $1 AND d.discarded_at IS NULL FOR UPDATE OF d");
     DRAFT_OF_MESSAGE = draft_columns!(
         "WHERE d.account = $1 AND d.mailbox = $2 AND d.uid = $3 AND d.discarded_at IS NULL ORDER BY d.id DESC LIMIT 1");
+    DRAFT_OF_FORM = draft_columns!("WHERE d.account = $1 AND d.form = $2");
     /// Those whose last text no other client can see yet.
     DRAFT_UNFILED = draft_columns!(
         "WHERE d.account = $1 AND d.discarded_at IS NULL AND d.filed < d.revision AND o.id IS NULL ORDER BY d.updated_at DESC");
@@ -38,7 +40,7 @@ sql! {
         WHERE account = $1 AND id = $2 AND revision = $3 AND NOT held AND discarded_at IS NULL RETURNING revision";
     DRAFT_FILED = "UPDATE draft SET mailbox = $2, uid = $3, filed = $4 WHERE id = $1";
     DRAFT_HELD = "UPDATE draft SET held = $2 WHERE id = $1";
-    DRAFT_DISCARD = "UPDATE draft SET discarded_at = $2, mailbox = NULL, uid = NULL WHERE id = $1";
+    DRAFT_DISCARD = "UPDATE draft SET discarded_at = $2, mailbox = NULL, uid = NULL, form = NULL WHERE id = $1";
     /// Back as one that is not filed.
     DRAFT_REVIVE = "
         UPDATE draft SET discarded_at = NULL, filed = 0 WHERE account = $1 AND id = $2 AND discarded_at IS NOT NULL";
@@ -77,6 +79,8 @@ pub struct NewDraft<'a> {
     pub in_reply_to: Option<&'a str>,
     pub references: &'a [String],
     pub message_id: &'a str,
+    /// Key of the form that begins it.
+    pub form: Option<&'a str>,
 }
 
 /// A row of `draft`.
@@ -141,6 +145,12 @@ impl Store {
         row.as_ref().map(draft_row).transpose()
     }
 
+    /// The draft that a form began.
+    pub async fn draft_of_form(&self, account: AccountId, form: &str) -> Result<Option<DraftRow>> {
+        let row = sqlx::query(DRAFT_OF_FORM).bind(account).bind(form).fetch_optional(self.read()).await?;
+        row.as_ref().map(draft_row).transpose()
+    }
+
     /// Drafts with text that is in no message yet, newest first.
     pub async fn draft_unfiled(&self, account: AccountId) -> Result<Vec<DraftRow>> {
         sqlx::query(DRAFT_UNFILED).bind(account).fetch_all(self.read()).await?.iter().map(draft_row).collect()
@@ -173,7 +183,7 @@ impl Store {
 }
 
 impl Tx {
-    /// Adds a draft; `None`: the account has `most` of them.
+    /// Adds a draft; `None`: the account has `most` of them, or one of the same form.
     pub async fn draft_add(&mut self, new: &NewDraft<'_>, most: i64, now: DateTime<Utc>) -> Result<Option<DraftId>> {
         let row: Option<(DraftId,)> = sqlx::query_as(DRAFT_ADD)
             .bind(new.account)
@@ -191,6 +201,7 @@ impl Tx {
             .bind(new.message_id)
             .bind(now)
             .bind(most)
+            .bind(new.form)
             .fetch_optional(self.conn())
             .await?;
         Ok(row.map(|(id,)| id))

@@ -26,9 +26,13 @@ sql! {
         WITH b AS (UPDATE blob SET touched_at = $6 WHERE id = $2 RETURNING id, size)
         INSERT INTO upload (account, blob, name, media_type, draft, created_at, size, whole)
         SELECT $1, b.id, $3, $4, $5, $6, b.size, true FROM b RETURNING id";
+    /// The same octets under the same name are one file of a draft: a form that is sent twice adds nothing.
     UPLOAD_LIST = "
-        SELECT id, blob, name, media_type, size, draft FROM upload
-        WHERE account = $1 AND whole AND draft IS NOT DISTINCT FROM $2 ORDER BY id";
+        SELECT id, blob, name, media_type, size, draft FROM upload u
+        WHERE account = $1 AND whole AND draft IS NOT DISTINCT FROM $2
+            AND NOT EXISTS (SELECT FROM upload t
+                WHERE t.draft = u.draft AND t.whole AND t.blob = u.blob AND t.name = u.name AND t.id < u.id)
+        ORDER BY id";
     UPLOAD_GET = "
         SELECT id, blob, name, media_type, size, draft FROM upload WHERE account = $1 AND id = $2 AND whole";
     /// Files and octets of an account, and octets of one draft; what broke off within the hour counts too.
@@ -36,7 +40,12 @@ sql! {
         SELECT count(*), COALESCE(sum(size), 0)::int8, COALESCE(sum(size) FILTER (WHERE draft = $2), 0)::int8
         FROM upload WHERE account = $1 AND (whole OR created_at > $3)";
     UPLOAD_REMOVE = "
-        WITH gone AS (DELETE FROM upload WHERE account = $1 AND id = $2 RETURNING blob, whole),
+        WITH gone AS (
+            DELETE FROM upload u USING upload named
+            WHERE named.account = $1 AND named.id = $2
+                AND (u.id = named.id OR (u.draft = named.draft AND u.whole AND u.blob = named.blob AND u.name = named.name))
+            RETURNING u.blob, u.whole
+        ),
         chunks AS (DELETE FROM blob_chunk USING gone WHERE blob_chunk.blob = gone.blob AND NOT gone.whole)
         SELECT count(*) FROM gone";
     UPLOAD_BIND = "UPDATE upload SET draft = $2 WHERE account = $1 AND id = ANY($3) AND whole AND draft IS NULL";

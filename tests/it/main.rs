@@ -30,6 +30,7 @@ mod stress;
 mod upkeep;
 mod web;
 mod web_admin;
+mod web_compose;
 mod web_entry;
 mod web_mail;
 mod web_setup;

@@ -372,7 +372,7 @@ async fn a_new_password_ends_what_the_old_one_opened() {
         ("wrong", new, "current-password", 403, "The present password is wrong."),
         (PASSWORD, "short", "new-password", 422, "at least 12 characters"),
         (PASSWORD, "aaaaaaaaaaaaaaaa", "new-password", 422, "easy to guess"),
-        (PASSWORD, "ann@example.test", "new-password", 422, "attackers try"),
+        (PASSWORD, "ann@example.test", "new-password", 422, "name and address"),
         (PASSWORD, PASSWORD, "new-password", 422, "in use already"),
     ] {
         let form = [("current-password", current), ("new-password", new)];

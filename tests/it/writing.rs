@@ -264,6 +264,7 @@ async fn what_is_sent_waits_can_be_undone_and_then_goes_to_all_its_ends() {
         source: Some((inbox, uid)),
         in_reply_to: Some("q@x".into()),
         references: vec!["q@x".into()],
+        form: None,
         text: DraftText { bcc: "far@elsewhere.test".into(), ..beginning("Bob <bob@example.test>", "answer").text },
     };
     let draft = services.drafts.create(&desk.ann, &reply).await.unwrap().id;

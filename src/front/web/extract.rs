@@ -16,8 +16,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::time::Duration;
 
 /// A form that is no upload.
-const MOST: usize = 2 << 20;
-const ARRIVES: Duration = Duration::from_secs(30);
+pub(super) const MOST: usize = 2 << 20;
+pub(super) const ARRIVES: Duration = Duration::from_secs(30);
 /// Fields of a form.
 const FIELDS: usize = 2000;
 
@@ -34,7 +34,7 @@ impl FromRequestParts<Web> for Ui {
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Fault> {
         let visitor = Visitor::from_request_parts(parts, web).await?;
-        Ok(Self::new(web, &visitor).asked_by(&parts.headers))
+        Ok(Self::new(web, &visitor))
     }
 }
 
@@ -109,6 +109,25 @@ impl Fields {
     pub fn carried(self) -> Vec<(String, String)> {
         let secret = |name: &str| name == "csrf" || name.contains("password") || name.contains("code");
         self.0.into_iter().filter(|(name, _)| !secret(name)).collect()
+    }
+
+    /// Adds a field that came in another way.
+    ///
+    /// # Errors
+    /// [`Fault::TooMuch`] beyond what a form has.
+    pub fn push(&mut self, name: String, value: String) -> Result<(), Fault> {
+        let octets: usize = self.0.iter().map(|(name, value)| name.len() + value.len()).sum();
+        if self.0.len() >= FIELDS || octets + name.len() + value.len() > MOST {
+            return Err(Fault::TooMuch);
+        }
+        self.0.push((name, value));
+        Ok(())
+    }
+
+    /// The other fields.
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.retain(|(field, _)| field != name);
+        self
     }
 
     /// Reads and checks a form that is sent as `application/x-www-form-urlencoded`.

@@ -14,6 +14,7 @@ mod problems;
 mod router;
 mod text;
 mod ui;
+mod upload;
 mod visitor;
 
 pub use connection::{serve, serve_plain};

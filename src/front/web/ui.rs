@@ -5,7 +5,6 @@ use super::visitor::{Flash, Visitor};
 use super::{Web, asset, extract};
 use crate::service::account::Role;
 use crate::service::session::Stage;
-use axum::http::{HeaderMap, header};
 use chrono::{DateTime, Datelike, Local, Utc};
 use fluent_bundle::FluentArgs;
 
@@ -47,19 +46,11 @@ impl Ui {
             flash: visitor.flash().cloned(),
             hostname: web.options().hostname.clone(),
             now: web.services().clock.now(),
-            wants_page: true,
+            wants_page: visitor.wants_page(),
         }
     }
 
-    /// Notes whether a page is wanted, or a script asks that needs a status.
-    pub fn asked_by(mut self, headers: &HeaderMap) -> Self {
-        self.wants_page = !headers.contains_key("x-script")
-            && headers
-                .get(header::ACCEPT)
-                .is_none_or(|accept| accept.to_str().is_ok_and(|a| a.contains("html") || a == "*/*"));
-        self
-    }
-
+    /// Whether a page is wanted; a script needs a status.
     pub fn wants_page(&self) -> bool {
         self.wants_page
     }
@@ -210,7 +201,8 @@ impl Ui {
             [(1 << 40, "size-tib"), (1 << 30, "size-gib"), (1 << 20, "size-mib"), (1 << 10, "size-kib")];
         let (size, key) = UNITS.into_iter().find(|(size, _)| octets >= *size).unwrap_or((1, "size-b"));
         let value = octets as f64 / size as f64;
-        let digits = if value < 10.0 && octets % size != 0 { format!("{value:.1}") } else { format!("{value:.0}") };
+        let digits =
+            if value < 10.0 && !octets.is_multiple_of(size) { format!("{value:.1}") } else { format!("{value:.0}") };
         self.say1(key, "n", digits.trim_end_matches(".0"))
     }
 
@@ -246,7 +238,7 @@ impl Ui {
 pub(super) fn initials(name: &str) -> String {
     let mut letters = name.split_whitespace().filter_map(|word| word.chars().find(|c| c.is_alphanumeric()));
     let first = letters.next();
-    first.into_iter().chain(letters.last()).flat_map(char::to_uppercase).collect()
+    first.into_iter().chain(letters.next_back()).flat_map(char::to_uppercase).collect()
 }
 
 /// One of eight colours, made of an address.

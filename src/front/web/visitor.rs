@@ -43,6 +43,7 @@ struct Inner {
     look: Look,
     flash: Option<Flash>,
     path: String,
+    wants_page: bool,
     cookies: Mutex<Vec<Cookie<'static>>>,
 }
 
@@ -119,6 +120,11 @@ impl Visitor {
     /// The path and query that were asked for.
     pub fn path(&self) -> &str {
         &self.0.path
+    }
+
+    /// Whether a page is wanted; a script needs a status.
+    pub fn wants_page(&self) -> bool {
+        self.0.wants_page
     }
 
     /// As sign-ins and the audit know it.
@@ -221,6 +227,7 @@ pub(super) async fn receive(State(web): State<Web>, mut request: Request, next: 
         look: value(LOOK).map(|raw| look(&raw)).unwrap_or_default(),
         flash: value(FLASH).and_then(|raw| Flash::decode(&raw)),
         path: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        wants_page: wants_page(headers),
         cookies: Mutex::default(),
     };
     let visitor = Visitor(Arc::new(inner));
@@ -271,6 +278,12 @@ async fn unclaimed(web: &Web, path: &str) -> Option<Fault> {
 
 fn text_of(headers: &HeaderMap, name: header::HeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn wants_page(headers: &HeaderMap) -> bool {
+    let accept = headers.get(header::ACCEPT);
+    !headers.contains_key("x-script")
+        && accept.is_none_or(|accept| accept.to_str().is_ok_and(|a| a.contains("html") || a == "*/*"))
 }
 
 fn look(raw: &str) -> Look {

@@ -4,6 +4,7 @@
 //! that parser compares each attribute of a tag with all before it.
 
 use super::elements::{self, SILENT};
+use std::borrow::Cow;
 
 /// Most attributes kept of a tag.
 const ATTRIBUTES: usize = 32;
@@ -16,8 +17,8 @@ pub(super) enum Token<'a> {
     /// As it is written, references and all.
     Text(&'a str),
     /// Name in lower case; attributes that may stay, each once, values as they are written.
-    Start(String, Vec<(&'static str, &'a str)>),
-    End(String),
+    Start(Cow<'a, str>, Vec<(&'static str, &'a str)>),
+    End(Cow<'a, str>),
 }
 
 /// Reads tokens; comments, declarations and the content of silent elements are passed over.
@@ -59,7 +60,11 @@ impl<'a> Lexer<'a> {
         let bytes = self.bytes();
         let end = from + bytes[from..].iter().take_while(|b| !is_blank(**b) && !matches!(b, b'/' | b'>')).count();
         // Longer than any name that is known.
-        let name = self.html[from..self.html.floor_char_boundary(end.min(from + 32))].to_ascii_lowercase();
+        let name = &self.html[from..self.html.floor_char_boundary(end.min(from + 32))];
+        let name = match name.bytes().any(|b| b.is_ascii_uppercase()) {
+            true => Cow::Owned(name.to_ascii_lowercase()),
+            false => Cow::Borrowed(name),
+        };
         self.at = end;
         let mut attributes: Vec<(&'static str, &'a str)> = Vec::new();
         while let Some((attribute, value)) = self.attribute()? {
@@ -70,7 +75,7 @@ impl<'a> Lexer<'a> {
                 attributes.push((known, value));
             }
         }
-        if !is_end && SILENT.contains(&name.as_str()) {
+        if !is_end && SILENT.contains(&&*name) {
             self.silence(&name);
             return Some(Token::Text(""));
         }

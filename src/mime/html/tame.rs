@@ -11,7 +11,7 @@ const DEPTH: usize = 128;
 /// Most formatting elements that stand open.
 const FORMATS: usize = 16;
 /// Elements, each counted once and once more for every format open around it.
-const COST: usize = 200_000;
+const COST: usize = 100_000;
 /// Most octets of the outcome.
 const SIZE: usize = 2 << 20;
 /// Ampersands, and characters of Latin-1's signs, of one text or long value: what follows is searched again for each.
@@ -52,6 +52,7 @@ struct Writer {
     out: Tame,
     open: Vec<(&'static str, Kind)>,
     formats: usize,
+    paragraphs: usize,
     cost: usize,
     /// Since the text was last divided.
     stops: usize,
@@ -116,6 +117,7 @@ impl Writer {
         self.out.html.push('>');
         if kind != Kind::Void {
             self.open.push((name, kind));
+            self.paragraphs += usize::from(name == "p");
             self.formats += usize::from(formats);
         }
     }
@@ -141,7 +143,8 @@ impl Writer {
         let cell = |k: Kind| matches!(k, Kind::Table | Kind::Cell | Kind::Aside);
         let list = |k: Kind| cell(k) || k == Kind::List;
         match kind {
-            Kind::Block | Kind::List | Kind::Table => self.end_open(|n, _| n == "p", cell),
+            // Few stand open, and most tags would look for one all the way up.
+            Kind::Block | Kind::List | Kind::Table if self.paragraphs > 0 => self.end_open(|n, _| n == "p", cell),
             Kind::Void if name == "hr" => self.end_open(|n, _| n == "p", cell),
             Kind::Link => self.end_open(|n, _| n == "a", cell),
             Kind::Item => self.end_open(|n, _| n == "li", list),
@@ -190,6 +193,7 @@ impl Writer {
             self.out.html.push_str("</");
             self.out.html.push_str(name);
             self.out.html.push('>');
+            self.paragraphs -= usize::from(name == "p");
             self.formats -= usize::from(matches!(kind, Kind::Formatting | Kind::Link));
         }
     }

@@ -75,6 +75,7 @@ audit-queue-retry = { $actor } had the queue try again: { $subject }.
 audit-recovery-make = { $actor } made new recovery codes for { $subject }.
 audit-recovery-use = { $actor } used a recovery code of { $subject }.
 audit-second-factor-add = { $actor } switched on a second factor for { $subject }.
+audit-second-factor-reset = { $actor } took the second factor off { $subject }, who had lost it.
 audit-second-factor-remove = { $actor } switched off the second factor of { $subject }.
 audit-setting-reset = { $actor } set “{ $subject }” back to its default.
 audit-setting-set = { $actor } changed “{ $subject }”.

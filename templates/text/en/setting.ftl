@@ -94,3 +94,6 @@ setting-retention-expunged-name = Keep deleted mail for
 setting-retention-expunged-reason = Until then it can be brought back. It does not count against anybody’s space.
 setting-server-hostname-name = Name of this server
 setting-server-hostname-reason = By which the world reaches it, as in its certificate. Empty: the machine’s own. A name in mailstead.toml goes before it. Takes effect at the next start.
+
+setting-send-undo-name = Time to undo sending
+setting-send-undo-reason = A message written in the browser waits this long before it goes, so that sending can be undone. 0 sends at once.

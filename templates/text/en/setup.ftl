@@ -16,7 +16,7 @@ setup-done-word = done
 setup-later-word = to come
 setup-later = Later
 setup-go-on = Go on
-setup-problem = One thing is missing
+setup-problem = This needs another look
 
 setup-you = You
 setup-second-factor = Second factor
@@ -55,7 +55,7 @@ setup-domain-host = The name { $host } itself needs an A or AAAA record with the
 setup-domain-button = Go on
 
 setup-certificate-own = This server made its certificate itself. Traffic is encrypted, but browsers and mail programs warn, since nobody else vouches for it.
-setup-certificate-compare = That it is really this server you see by comparing the fingerprint below with the one your browser shows under the warning.
+setup-certificate-compare = To be sure that you are talking to your own server, compare the fingerprint below with the one that your browser shows for this page.
 setup-certificate-files = This server uses the certificate that mailstead.toml names.
 setup-certificate-print = SHA-256 fingerprint
 setup-certificate-better = For a certificate of your own, put its files into [tls] of mailstead.toml and restart. A renewed one is read again on SIGHUP.

@@ -4,7 +4,8 @@
 /** Texts of a page, its attributes and its title that are neither. */
 export async function plainTexts(page) {
   return page.evaluate(() => {
-    const theirs = 'bdi, [translate="no"], [dir="auto"], script, style, noscript, textarea';
+    // A time is written by the browser, in its own words.
+    const theirs = 'time[data-time], bdi, [translate="no"], [dir="auto"], script, style, noscript, textarea';
     const SPOKEN = ['alt', 'aria-label', 'aria-description', 'aria-roledescription', 'placeholder', 'title'];
     const said = (text) => {
       // One text may be an argument of another.

@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 /// The URL that the site under test is configured with.
 pub const URL: &str = "https://mail.example.test";
 
-/// A browser and the site it looks at.
+/// A browser and the site it looks at. A copy is another window of the same one.
+#[derive(Clone)]
 pub struct Browser {
     site: Site,
     pub cookies: BTreeMap<String, String>,
@@ -31,6 +32,12 @@ pub struct Browser {
     token: String,
     /// A house that may still have to be claimed before there is anything to see.
     unclaimed: Option<Services>,
+}
+
+/// A form on its way.
+struct Sent {
+    kind: &'static str,
+    octets: Bytes,
 }
 
 /// What came back.
@@ -91,6 +98,24 @@ impl Browser {
         self.send(Method::POST, path, Some(body)).await
     }
 
+    /// Sends a form that may bring files: name of each and its octets.
+    pub async fn post_files(&mut self, path: &str, fields: &[(&str, &str)], files: &[(&str, &[u8])]) -> Answer {
+        let mut body = Vec::new();
+        let token = self.token.clone();
+        for (name, value) in [("csrf", token.as_str())].iter().chain(fields) {
+            body.extend(format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").bytes());
+        }
+        for (name, octets) in files {
+            let head = format!("Content-Disposition: form-data; name=\"file\"; filename=\"{name}\"");
+            body.extend(format!("--b\r\n{head}\r\nContent-Type: application/octet-stream\r\n\r\n").bytes());
+            body.extend_from_slice(octets);
+            body.extend(b"\r\n");
+        }
+        body.extend(b"--b--\r\n");
+        let body = Sent { kind: "multipart/form-data; boundary=b", octets: Bytes::from(body) };
+        Box::pin(self.exchange(Method::POST, path, Some(body))).await
+    }
+
     /// Goes on as long as it is sent on.
     pub async fn follow(&mut self, mut answer: Answer) -> Answer {
         for _ in 0..5 {
@@ -117,10 +142,11 @@ impl Browser {
 
     /// On the heap: a test holds many of these, and its thread has a small stack.
     pub fn send(&mut self, method: Method, path: &str, body: Option<String>) -> impl Future<Output = Answer> {
+        let body = body.map(|body| Sent { kind: "application/x-www-form-urlencoded", octets: Bytes::from(body) });
         Box::pin(self.exchange(method, path, body))
     }
 
-    async fn exchange(&mut self, method: Method, path: &str, body: Option<String>) -> Answer {
+    async fn exchange(&mut self, method: Method, path: &str, body: Option<Sent>) -> Answer {
         if let Some(services) = self.unclaimed.take() {
             claim(&services).await;
         }
@@ -146,7 +172,7 @@ impl Browser {
         &self,
         method: Method,
         path: &str,
-        body: Option<String>,
+        body: Option<Sent>,
     ) -> (hyper::Response<Incoming>, CancellationToken) {
         let house = CancellationToken::new();
         let (ours, theirs) = Stream::memory();
@@ -164,8 +190,8 @@ impl Browser {
             let all: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header("cookie", all.join("; "));
         }
-        if body.is_some() {
-            request = request.header("content-type", "application/x-www-form-urlencoded");
+        if let Some(body) = &body {
+            request = request.header("content-type", body.kind);
             if !self.headers.iter().any(|(name, _)| *name == "sec-fetch-site" || *name == "origin") {
                 request = request.header("sec-fetch-site", "same-origin");
             }
@@ -173,7 +199,7 @@ impl Browser {
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }
-        let request = request.body(Full::new(Bytes::from(body.unwrap_or_default()))).unwrap();
+        let request = request.body(Full::new(body.map(|body| body.octets).unwrap_or_default())).unwrap();
         (sender.send_request(request).await.unwrap(), house)
     }
 }

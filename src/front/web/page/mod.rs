@@ -2,6 +2,7 @@
 
 mod admin;
 mod app_password;
+mod compose;
 mod gallery;
 mod home;
 mod look;
@@ -39,6 +40,7 @@ pub(super) fn routes() -> Vec<Route> {
         look::routes(),
         reading::routes(),
         mail::routes(),
+        compose::routes(),
         source::routes(),
         admin::routes(),
     ];

@@ -17,7 +17,7 @@ use crate::service::Refusal;
 use crate::service::account::{Actor, Role};
 use crate::service::audit::Filter;
 use crate::service::login::SignIn;
-use crate::service::people::{Known, Status};
+use crate::service::people::Known;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -163,7 +163,6 @@ struct EditPage {
 struct PersonPage {
     ui: Ui,
     row: Row,
-    status: Status,
     managed: bool,
     role: String,
     created: String,
@@ -226,7 +225,6 @@ async fn page(
     let Known { person, addresses, aliases, sign_ins, managed } = &desk.known;
     Ok(show(&PersonPage {
         row: Row::new(&ui, person),
-        status: person.status,
         managed: *managed,
         role: role_words(&ui, person.role),
         created: ui.moment(&person.created_at),

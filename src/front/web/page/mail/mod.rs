@@ -50,18 +50,18 @@ struct Boxed(MailboxId);
 
 /// `{box}/{uid}` of a path, and as rows, links and the composer name the message: `4.17`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Spot {
-    mailbox: MailboxId,
-    uid: Uid,
+pub(super) struct Spot {
+    pub mailbox: MailboxId,
+    pub uid: Uid,
 }
 
-async fn param(parts: &mut Parts, web: &Web, name: &str) -> Result<String, Fault> {
+pub(super) async fn param(parts: &mut Parts, web: &Web, name: &str) -> Result<String, Fault> {
     let params = RawPathParams::from_request_parts(parts, web).await.map_err(|_| Fault::NoPage)?;
     let value = params.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned());
     value.ok_or(Fault::NoPage)
 }
 
-fn number<T: std::str::FromStr>(raw: &str) -> Result<T, Fault> {
+pub(super) fn number<T: std::str::FromStr>(raw: &str) -> Result<T, Fault> {
     raw.parse().map_err(|_| Fault::from(Refusal::NotFound))
 }
 
@@ -83,16 +83,16 @@ impl FromRequestParts<Web> for Spot {
 }
 
 impl Spot {
-    fn read(raw: &str) -> Option<Self> {
+    pub fn read(raw: &str) -> Option<Self> {
         let (mailbox, uid) = raw.split_once('.')?;
         Some(Self { mailbox: MailboxId(mailbox.parse().ok()?), uid: uid.parse().ok()? })
     }
 
-    fn value(self) -> String {
+    pub fn value(self) -> String {
         format!("{}.{}", self.mailbox, self.uid)
     }
 
-    fn href(self) -> String {
+    pub fn href(self) -> String {
         format!("/mail/{}/{}", self.mailbox, self.uid)
     }
 }
@@ -110,12 +110,12 @@ struct At {
 }
 
 /// The query of a page, as pairs. Read here, since a query that can't be read is no reason to show no page.
-fn query(visitor: &Visitor) -> Vec<(String, String)> {
+pub(super) fn query(visitor: &Visitor) -> Vec<(String, String)> {
     let query = visitor.path().split_once('?').map_or("", |(_, query)| query);
     form_urlencoded::parse(query.as_bytes()).into_owned().take(20).collect()
 }
 
-fn asked(query: &[(String, String)], name: &str) -> Option<String> {
+pub(super) fn asked(query: &[(String, String)], name: &str) -> Option<String> {
     query.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.clone())
 }
 
@@ -158,34 +158,34 @@ impl At {
 }
 
 /// A path with a query.
-fn link<N: AsRef<str>, V: AsRef<str>>(path: &str, pairs: impl IntoIterator<Item = (N, V)>) -> String {
+pub(super) fn link<N: AsRef<str>, V: AsRef<str>>(path: &str, pairs: impl IntoIterator<Item = (N, V)>) -> String {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
 }
 
 /// A line of the column of folders.
-struct FolderLine {
-    name: String,
+pub(super) struct FolderLine {
+    pub name: String,
     /// Empty: it holds folders, no messages.
-    href: String,
-    icon: &'static str,
-    unread: String,
-    words: String,
-    current: bool,
-    depth: usize,
+    pub href: String,
+    pub icon: &'static str,
+    pub unread: String,
+    pub words: String,
+    pub current: bool,
+    pub depth: usize,
 }
 
 /// What stands around every page of mail, and what the reader wishes.
-struct Desk {
+pub(super) struct Desk {
     all: Vec<Folder>,
-    lines: Vec<FolderLine>,
-    wishes: Preference,
+    pub lines: Vec<FolderLine>,
+    pub wishes: Preference,
 }
 
 impl Desk {
     /// Two statements, and one more where a client has marked messages `\Deleted`.
     /// `current` tells the folder that is looked at.
-    async fn open(web: &Web, ui: &Ui, member: &Member, current: impl Fn(&Folder) -> bool) -> Result<Self, Fault> {
+    pub async fn open(web: &Web, ui: &Ui, member: &Member, current: impl Fn(&Folder) -> bool) -> Result<Self, Fault> {
         let all = web.services().lists.folders(member.who()).await?;
         let wishes = web.services().preferences.get(member.who()).await?;
         let lines = all.iter().map(|folder| line(ui, &all, folder, current(folder))).collect();
@@ -200,7 +200,7 @@ impl Desk {
         self.all.iter().find(|folder| folder.path.is_inbox())
     }
 
-    fn is_compact(&self) -> bool {
+    pub fn is_compact(&self) -> bool {
         self.wishes.density == Density::Compact
     }
 
@@ -266,7 +266,7 @@ fn icon(folder: &Folder) -> &'static str {
 }
 
 /// Work on a message that may be large, off the I/O threads.
-async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+pub(super) async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Fault::from(Refusal::Internal(error.into())))
 }
