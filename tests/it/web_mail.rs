@@ -700,7 +700,14 @@ async fn new_mail_is_told_to_pages_that_are_open() {
     assert!(stream.until("2 new messages").await.contains("Inbox (3)"));
     // Who comes late is told at once.
     assert!(desk.browser.listen(&events).await.until("\n\n").await.contains("2 new messages – show"));
+    // Beside a message the page keeps its title.
+    let value = rows(&page)[0].clone();
+    let events = find(&desk.get(&href(&value)).await, r#"data-events="([^"]*)""#);
+    desk.mail("INBOX", "d").await;
+    let told = desk.browser.listen(&events).await.until("\n\n").await;
+    assert!(told.contains("One new message") && told.contains("\"title\":null"), "{told}");
     // Five pages of a session may listen, the sixth asks no more.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let mut open = Vec::new();
     for _ in 0..4 {
         open.push(desk.browser.listen(&events).await);
