@@ -5,7 +5,8 @@
 //   data-events="URL"         stream of events; each `new` carries {"words":"3 new messages – show","title":"Inbox (3)"}
 //   data-poll="URL"           the same as JSON, asked each minute where the stream can't be had; 204: nothing new
 // [data-new-bar] hidden       the bar for that; [data-words] in it takes the words
-// [data-list] with [data-row] the list: j and k go through it, x picks, shift and a click pick a range
+// [data-list] with [data-row] the list: j and k go through it, x picks, shift and a click pick a range; with a name it stands
+//                           where it stood when it was seen last
 // [data-key="r"]              pressed, or focused if it is a field, by that key; `?` opens <dialog id="shortcuts">
 // [data-seen="URL"]           a message: POSTed after data-after seconds; data-row names its row in the list
 // iframe[data-frame]          grows to the height of its message
@@ -127,6 +128,17 @@ function ranges(list) {
     if (event.shiftKey && from >= 0) boxes.slice(from, to + 1).forEach((box) => (box.checked = event.target.checked));
     last = event.target;
   });
+}
+
+// A message is a page of its own: the list beside it stays where it was.
+function stay(list) {
+  const pane = list.closest('.list');
+  const place = `list ${list.dataset.list}`;
+  try {
+    pane.scrollTop = Number(sessionStorage.getItem(place));
+    addEventListener('pagehide', () => sessionStorage.setItem(place, pane.scrollTop));
+  } catch { /* Not allowed: it begins at its top. */ }
+  find('[aria-current]', list)?.scrollIntoView({ block: 'nearest' });
 }
 
 // Signing in again on the same page: the server's own forms in a dialog, until it asks for no more.
@@ -395,6 +407,7 @@ function dress(part) {
   every('[data-seen]', part).forEach(markSeen);
   every('iframe[data-frame]', part).forEach(growFrame);
   every('[data-list]', part).forEach(ranges);
+  every('[data-list]:not([data-list=""])', part).forEach(stay);
   every('form[data-compose]', part).forEach((form) => new Draft(form));
 }
 

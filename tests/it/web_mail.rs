@@ -109,7 +109,7 @@ fn href(value: &str) -> String {
 /// What is picked in the list, from the top.
 fn rows(page: &Answer) -> Vec<String> {
     let row = Regex::new(r#"data-row="([0-9.]+)""#).unwrap();
-    let list = page.body.split_once("data-list>").map_or("", |(_, list)| list);
+    let list = page.body.split_once("data-list=\"").map_or("", |(_, list)| list);
     row.captures_iter(list.split_once("</ol>").map_or("", |(list, _)| list)).map(|found| found[1].to_owned()).collect()
 }
 
