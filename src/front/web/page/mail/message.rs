@@ -1,4 +1,7 @@
 //! `/mail/{box}/{uid}`: a message with the list it was chosen from beside it; its header fields; the page to print.
+//!
+//! Statements of a page, sixteen at most: session, the message and its octets, folders, wishes, who wrote it, the list
+//! beside it, its neighbours, its conversation. Its frame takes seven.
 
 use super::super::super::Web;
 use super::super::super::error::{Fault, redirect, show};
