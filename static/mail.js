@@ -11,11 +11,13 @@
 // iframe[data-frame]          grows to the height of its message
 //
 // <form data-compose>         a message that is being written
-//   data-save="URL"           POST of the form, answered {"revision":"…","words":"Saved 10:44"}; 409: changed elsewhere
-//   data-upload="URL"         POST of one file, answered with the <li> to show; data-limit in octets
-//   data-too-big, data-away, data-conflict, data-failed   sentences; {name} in the first and the last is the file
+//   data-save="URL"           POST of the form, answered {"revision":"…","words":"Saved 10:44"}; with {"at":"URL","files":"<li>…"}
+//                             where the draft is at another URL from now on; "loud": the words are read out. A file is
+//                             POSTed to at + "/file", answered with its <li>, or with a sentence and another status
+//   data-limit                octets of all files
+//   data-too-big, data-away, data-failed   sentences; {name} is the file
 //   data-rescue="KEY"         where the text is kept when the server is away
-//   [data-saved] its state; [data-files] list of files; input[type=file]; input[name=revision]
+//   [data-saved] its state; [data-files] list of files; [data-parts] files to choose from before there is a draft
 //   [data-rescued] hidden     offers text that was kept; [data-rescue-take] and [data-rescue-drop] in it
 // <dialog id="sign-in-again"> with [data-slot]: where one signs in again without leaving what is being written
 
@@ -173,18 +175,19 @@ class Draft {
     this.words = form.dataset;
     this.state = find('[data-saved]', form);
     this.clean = this.text();
+    this.uploads = new Set();
     form.addEventListener('input', () => this.changed());
-    form.addEventListener('submit', () => this.leave());
+    form.addEventListener('submit', (event) => this.submit(event));
     addEventListener('pagehide', () => this.saveAtLeave());
     document.addEventListener('signed-out', (event) => event.preventDefault());
-    if (this.words.upload) this.files();
+    this.files();
     this.offerRescued();
   }
 
+  // What is typed: it is this that is kept.
   text() {
-    const data = new FormData(this.form);
-    for (const [name, value] of [...data]) if (value instanceof File || name === 'csrf' || name === 'revision') data.delete(name);
-    return new URLSearchParams(data).toString();
+    const typed = every('select, textarea, input:not([type=hidden], [type=file], [type=checkbox])', this.form);
+    return new URLSearchParams(typed.map(({ name, value }) => [name, value])).toString();
   }
 
   changed() {
@@ -194,24 +197,19 @@ class Draft {
 
   // Everything but the files, which are uploaded by themselves.
   body() {
-    const data = new URLSearchParams(this.text());
-    data.set('csrf', token());
-    data.set('revision', find('[name=revision]', this.form)?.value ?? '');
-    return data;
+    const data = [...new FormData(this.form)].filter(([, value]) => typeof value === 'string');
+    return new URLSearchParams(data);
   }
 
-  async save() {
+  // One save at a time: each goes on from the revision of the one before.
+  save() {
     const text = this.text();
-    if (text === this.clean || !this.words.save) return;
-    if (this.saving) return this.changed();
-    this.saving = true;
-    try {
-      await this.store(text);
-    } catch {
-      this.keep(text);
-    } finally {
-      this.saving = false;
-    }
+    if (this.left || text === this.clean) return this.saving;
+    if (this.saving) return this.saving.then(() => this.save());
+    this.saving = this.store(text)
+      .catch(() => this.keep(text))
+      .finally(() => (this.saving = null));
+    return this.saving;
   }
 
   async store(text) {
@@ -221,14 +219,37 @@ class Draft {
       if (await signInAgain()) this.changed();
       return;
     }
-    if (answer.status === 409) return this.tell(this.words.conflict);
     if (!answer.ok) return this.keep(text);
-    const { revision, words } = await answer.json();
-    const field = find('[name=revision]', this.form);
-    if (field && revision) field.value = revision;
-    this.clean = text;
+    const { revision, words, at, files, loud } = await answer.json();
+    find('[name=revision]', this.form).value = revision;
     this.forget();
-    this.tell(words, true);
+    if (at) this.move(at, files);
+    this.clean = text;
+    this.tell(words, !loud);
+  }
+
+  // The draft is at another place from now on: a new one was made.
+  move(at, files) {
+    this.words.rescue = this.words.rescue.replace(this.words.save, at);
+    this.words.save = at;
+    this.form.action = at;
+    history.replaceState(history.state, '', at);
+    const rows = new DOMParser().parseFromString(files, 'text/html').querySelectorAll('li');
+    find('[data-files]', this.form).replaceChildren(...[...rows].map((row) => document.importNode(row, true)));
+    every('[data-parts], [name=form], [name=kind], [name=source]', this.form).forEach((part) => part.remove());
+  }
+
+  // What is under way comes first, so that nothing is sent without it.
+  submit(event) {
+    if (!this.saving && !this.uploads.size) return this.leave();
+    event.preventDefault();
+    if (this.waiting) return;
+    this.waiting = true;
+    const { submitter } = event;
+    Promise.allSettled([this.saving, ...this.uploads]).then(() => {
+      this.waiting = false;
+      this.form.requestSubmit(submitter);
+    });
   }
 
   tell(words, quiet) {
@@ -240,8 +261,11 @@ class Draft {
   saveAtLeave() {
     clearTimeout(this.timer);
     if (this.left || this.text() === this.clean || !this.words.save) return;
-    send(this.words.save, this.body(), { keepalive: true }).catch(() => {});
-    this.keep(this.text());
+    const data = this.body();
+    data.set('leaving', '1');
+    send(this.words.save, data, { keepalive: true }).catch(() => {});
+    // More than this browsers don't send for a page that is gone.
+    if (!navigator.onLine || data.toString().length > 60_000) this.keep(this.text());
   }
 
   leave() {
@@ -324,31 +348,46 @@ class Draft {
     bar.max = 1;
     bar.setAttribute('aria-label', file.name);
     item.append(name, bar);
+    const task = this.ready().then(() => this.post(file, item, bar));
+    this.uploads.add(task);
+    task.finally(() => this.uploads.delete(task));
+  }
+
+  // Files need a draft that they belong to.
+  async ready() {
+    if (find('[name=form]', this.form)) this.clean = null;
+    await this.save();
+  }
+
+  post(file, item, bar) {
     find('[data-files]', this.form).append(item);
-    const failed = () => {
-      item.remove();
-      this.tell(this.words.failed?.replace('{name}', file.name));
-    };
-    // fetch can't tell how far an upload is.
-    const request = new XMLHttpRequest();
-    request.open('POST', this.words.upload);
-    request.setRequestHeader('x-script', '1');
-    request.setRequestHeader('x-csrf-token', token());
-    request.upload.onprogress = (event) => event.lengthComputable && (bar.value = event.loaded / event.total);
-    request.onerror = failed;
-    request.onload = async () => {
-      if (request.status === 401 && (await signInAgain())) {
+    const parse = (html) => new DOMParser().parseFromString(html, 'text/html');
+    return new Promise((done) => {
+      const failed = (words) => {
         item.remove();
-        return this.upload(file);
-      }
-      if (request.status >= 300) return failed();
-      const made = new DOMParser().parseFromString(request.responseText, 'text/html').querySelector('li');
-      if (made) item.replaceWith(document.importNode(made, true));
-      say(file.name);
-    };
-    const data = new FormData();
-    data.append('file', file);
-    request.send(data);
+        this.tell(words || this.words.failed?.replace('{name}', file.name));
+        done();
+      };
+      // fetch can't tell how far an upload is.
+      const request = new XMLHttpRequest();
+      request.open('POST', `${this.words.save}/file`);
+      request.setRequestHeader('x-script', '1');
+      request.setRequestHeader('x-csrf-token', token());
+      request.upload.onprogress = (event) => event.lengthComputable && (bar.value = event.loaded / event.total);
+      request.onerror = () => failed();
+      request.onload = async () => {
+        if (request.status === 401 && (await signInAgain())) return done(this.post(file, item, bar));
+        const page = parse(request.responseText);
+        const made = page.querySelector('li');
+        if (request.status >= 300 || !made) return failed(request.status === 422 && page.body.textContent.trim());
+        item.replaceWith(document.importNode(made, true));
+        say(file.name);
+        done();
+      };
+      const data = new FormData();
+      data.append('file', file);
+      request.send(data);
+    });
   }
 }
 

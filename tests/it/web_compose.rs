@@ -63,7 +63,8 @@ fn field(page: &Answer, name: &str) -> String {
     let raw = match textarea.captures(&page.body) {
         Some(found) => found[1].to_owned(),
         None if page.body.contains(&format!("<select class=\"input\" id=\"{name}\"")) => {
-            Regex::new(r#"<option value="([^"]*)" selected>"#).unwrap().captures(&page.body).unwrap()[1].to_owned()
+            let chosen = Regex::new(r#"<option value="([^"]*)" selected>"#).unwrap().captures(&page.body);
+            chosen.map_or_else(String::new, |found| found[1].to_owned())
         }
         None => page.value(name).unwrap_or_default(),
     };
@@ -182,7 +183,7 @@ async fn a_form_that_is_sent_twice_sends_once() {
 async fn what_is_wrong_is_named_at_its_field_and_all_is_kept() {
     let mut desk = Desk::new().await;
     let page = desk.browser.get("/mail/compose").await;
-    let to = "bob@example.test, nobody@example.test; Bad <bad@, \"Doe, Jane\" <jane@elsewhere.test>";
+    let to = "bob@example.test, nobody@example.test; Bad bad@, \"Doe, Jane\" <jane@elsewhere.test>";
     let with =
         [("to", to), ("cc", "x y"), ("bcc", "ann@example.test"), ("subject", "S"), ("body", "T"), ("act", "send")];
     let wrong = submit(&mut desk.browser, &page, &with, &[]).await;
@@ -193,7 +194,7 @@ async fn what_is_wrong_is_named_at_its_field_and_all_is_kept() {
     );
     let text = wrong.text();
     assert!(
-        text.contains("nobody here called nobody@example.test") && text.contains("“Bad &#60;bad@” is no address"),
+        text.contains("nobody here called nobody@example.test") && text.contains("“Bad bad@” is no address"),
         "{text}"
     );
     assert!(
@@ -241,4 +242,191 @@ async fn what_is_wrong_is_named_at_its_field_and_all_is_kept() {
     .await;
     assert!(answer.status == 422 && answer.text().contains("The subject is too long."), "{}", answer.text());
     assert_eq!(field(&answer, "body"), "kept");
+}
+
+#[tokio::test]
+async fn files_come_with_the_form_and_too_much_is_told_with_all_kept() {
+    let mut desk = Desk::new().await;
+    let page = desk.browser.get("/mail/compose").await;
+    let none = submit(&mut desk.browser, &page, &[("subject", "Files"), ("act", "attach")], &[("", b"")]).await;
+    assert!(none.status == 422 && none.text().contains("Choose a file first."), "{}", none.text());
+    let large: Vec<u8> = (0..25_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let files: [(&str, &[u8]); 2] = [("plan.bin", &large), ("../x\u{202e}y.txt", b"text")];
+    let done = submit(&mut desk.browser, &none, &[("act", "attach")], &files).await;
+    assert_eq!(done.status, 303, "{}", done.text());
+    let page = desk.browser.follow(done).await;
+    assert!(page.text().contains("2 files attached.") && page.text().contains("25 MB"), "{}", page.text());
+    assert!(page.body.contains("<bdi translate=\"no\">xy.txt</bdi>"));
+    // Together they would be more than a message takes.
+    let with = [("to", "bob@example.test"), ("body", "kept all the same"), ("act", "send")];
+    let over = submit(&mut desk.browser, &page, &with, &[("more.bin", &large)]).await;
+    assert_eq!(over.status, 422, "{}", over.text());
+    assert!(over.text().contains("more.bin is too large: all attachments together can have"), "{}", over.text());
+    assert!(over.body.contains("id=\"file-error\"") && over.body.contains("aria-invalid=\"true\""));
+    assert_eq!(field(&over, "body"), "kept all the same");
+    let remove = Regex::new(r"remove\.\d+").unwrap().find(&over.body).unwrap().as_str().to_owned();
+    let removed = submit(&mut desk.browser, &over, &[("act", &remove)], &[]).await;
+    let page = desk.browser.follow(removed).await;
+    assert!(!page.body.contains("plan.bin") && page.body.contains("xy.txt"));
+    let sent = submit(&mut desk.browser, &page, &[("act", "send")], &[]).await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    assert_eq!(desk.wait(11).await, 1);
+    assert!(desk.house.inbox("bob").await[0].contains("xy.txt"));
+    // One that is too large by itself is dropped as it comes.
+    let page = desk.browser.get("/mail/compose").await;
+    let huge = vec![0u8; 70_000_000];
+    let fields = filled(&page, &[("act", "attach"), ("subject", "huge")]);
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let refused = desk.browser.post_files("/mail/compose", &fields, &[("huge", &huge)]).await;
+    assert!(refused.status == 422 && refused.text().contains("huge is too large"), "{}", refused.text());
+    assert_eq!(field(&refused, "subject"), "huge");
+}
+
+#[tokio::test]
+async fn a_draft_that_was_changed_sent_or_discarded_elsewhere_loses_nothing() {
+    let mut desk = Desk::new().await;
+    let page = desk.browser.get("/mail/compose").await;
+    let saved = submit(&mut desk.browser, &page, &[("subject", "One"), ("act", "save")], &[]).await;
+    let page = desk.browser.follow(saved).await;
+    assert!(page.text().contains("Saved in Drafts."));
+    assert_eq!(desk.subjects("Drafts").await, ["One"]);
+    submit(&mut desk.browser, &page, &[("body", "from one window"), ("act", "save")], &[]).await;
+    let with = [("body", "from another"), ("to", "bob@example.test"), ("act", "send")];
+    let other = submit(&mut desk.browser, &page, &with, &[]).await;
+    assert!(other.header("location").contains("?other="), "{}", other.header("location"));
+    let mine = desk.browser.follow(other).await;
+    assert!(mine.text().contains("changed in another window"), "{}", mine.text());
+    assert_eq!(field(&mine, "body"), "from another");
+    let theirs = desk.browser.get(&action(&page)).await;
+    assert_eq!(field(&theirs, "body"), "from one window");
+    assert_eq!(desk.wait(11).await, 0, "nothing was sent");
+    // Sent in one window, written on in another; then once more as it was.
+    let sent = submit(&mut desk.browser, &mine, &[("act", "send")], &[]).await;
+    assert_eq!((sent.status, sent.header("location")), (303, "/mail"));
+    let on = desk.browser.get(&action(&mine)).await;
+    assert!(on.text().contains("This message is on its way"), "{}", on.text());
+    let late = submit(&mut desk.browser, &mine, &[("body", "later thoughts"), ("act", "send")], &[]).await;
+    let late = desk.browser.follow(late).await;
+    assert!(late.text().contains("sent or discarded in another window"), "{}", late.text());
+    assert_eq!(field(&late, "body"), "later thoughts");
+    assert_eq!(desk.wait(11).await, 1);
+    let again = submit(&mut desk.browser, &mine, &[("act", "send")], &[]).await;
+    assert!(again.header("location").contains("?gone="));
+    assert_eq!(desk.wait(11).await, 0);
+    assert_eq!(desk.house.inbox("bob").await.len(), 1);
+}
+
+#[tokio::test]
+async fn hostile_mail_is_contained_in_quotes_and_forwards() {
+    let mut desk = Desk::new().await;
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/html");
+    let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    names.sort();
+    assert!(names.len() >= 60);
+    let plain = desk.browser.get("/mail/compose").await;
+    for name in names {
+        let raw = String::from_utf8_lossy(&std::fs::read(&name).unwrap()).into_owned();
+        let spot = desk.mail(&raw.replace("\r\n", "\n").replace('\n', "\r\n")).await;
+        for kind in ["reply-all", "forward"] {
+            let page = desk.browser.get(&format!("/mail/compose?{kind}={spot}")).await;
+            assert_eq!(page.status, 200, "{name:?}");
+            // What is foreign stands in fields alone, where nothing of it is a tag.
+            let own = Regex::new(r"<(/?[a-zA-Z][a-zA-Z0-9]*)").unwrap();
+            let known = ["svg", "use", "script", "form", "iframe", "object", "style", "img", "link", "meta", "base"];
+            let count =
+                |page: &Answer, tag: &str| own.captures_iter(&page.body).filter(|found| &found[1] == tag).count();
+            for tag in known.into_iter().filter(|tag| !matches!(*tag, "svg" | "use")) {
+                assert_eq!(count(&page, tag), count(&plain, tag), "{name:?} {kind} {tag}");
+            }
+            let body = field(&page, "body");
+            assert!(!body.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\t')), "{name:?}");
+            assert!(!body.contains(['\u{202e}', '\u{2066}']), "{name:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_typed_becomes_a_field_of_the_message() {
+    let mut desk = Desk::new().await;
+    let evil = "x\r\nBcc: eve@elsewhere.test\r\nX-Evil: 1";
+    let page = desk.browser.get("/mail/compose").await;
+    for name in ["to", "cc", "bcc", "subject", "sender"] {
+        let value = format!("bob@example.test{evil}");
+        let mut with = vec![("to", "bob@example.test"), ("subject", "S"), ("body", "T"), ("act", "send")];
+        with.retain(|(known, _)| *known != name);
+        with.push((name, &value));
+        submit(&mut desk.browser, &page, &with, &[("a\r\nX-Evil: 2", b"x")]).await;
+        desk.wait(11).await;
+    }
+    for raw in desk.house.inbox("bob").await {
+        assert!(!raw.lines().any(|line| line.starts_with("X-Evil") || line.starts_with("Bcc")), "{raw}");
+    }
+}
+
+#[tokio::test]
+async fn a_forward_takes_the_chosen_files_and_drafts_of_other_programs_go_on() {
+    let mut desk = Desk::new().await;
+    let raw = "From: carol@elsewhere.test\r\nTo: ann@example.test\r\nSubject: Plan\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHere\r\n--b\r\nContent-Type: image/png; name=one.png\r\nContent-Disposition: attachment\r\n\r\none\r\n--b\r\nContent-Type: text/csv; name=two.csv\r\nContent-Disposition: attachment\r\n\r\ntwo\r\n--b--\r\n";
+    let spot = desk.mail(raw).await;
+    let page = desk.browser.get(&format!("/mail/compose?forward={spot}")).await;
+    assert_eq!(field(&page, "subject"), "Fwd: Plan");
+    assert!(field(&page, "body").contains("From: carol@elsewhere.test\nDate: "), "{}", field(&page, "body"));
+    assert_eq!(filled(&page, &[]).iter().filter(|(name, _)| name == "part").count(), 2);
+    let with = [("part", "2"), ("to", "bob@example.test"), ("act", "send")];
+    let sent = submit(&mut desk.browser, &page, &with, &[]).await;
+    assert_eq!(sent.status, 303, "{}", sent.text());
+    desk.wait(11).await;
+    let got = desk.house.inbox("bob").await.remove(0);
+    assert!(got.contains("one.png") && !got.contains("two.csv"), "{got}");
+    // A draft that another program has left.
+    let drafts = desk.folder("Drafts").await;
+    let uid = deliver(&desk.house, "ann", &raw.replace("Plan", "Theirs")).await;
+    let inbox = desk.folder("INBOX").await;
+    let moved = desk.browser.get("/mail").await;
+    assert_eq!(moved.status, 200);
+    let pick = format!("{inbox}.{uid}");
+    let act = format!("move.{drafts}");
+    desk.browser.post("/mail/act", &[("pick", &pick), ("act", &act), ("back", "/mail")]).await;
+    assert_eq!(desk.subjects("Drafts").await, ["Theirs"]);
+    let list = desk.browser.get(&format!("/mail/{drafts}")).await;
+    let place = Regex::new(r"/mail/compose\?draft=[0-9.]+").unwrap().find(&list.body).unwrap().as_str().to_owned();
+    let page = desk.browser.get(&place).await;
+    assert_eq!(field(&page, "subject"), "Theirs");
+    let saved = submit(&mut desk.browser, &page, &[("subject", "Mine"), ("act", "save")], &[]).await;
+    let page = desk.browser.follow(saved).await;
+    assert!(page.body.contains("one.png") && page.body.contains("two.csv"), "{}", page.text());
+    assert_eq!(desk.subjects("Drafts").await, ["Mine"]);
+    let bob = Browser::new(&desk.house);
+    let mut bob = bob;
+    bob.sign_in("bob", PASSWORD).await;
+    for foreign in [format!("/mail/compose?reply={spot}"), action(&page), place] {
+        assert_eq!(bob.get(&foreign).await.status, 404, "{foreign}");
+    }
+}
+
+#[tokio::test]
+async fn scripts_keep_what_is_typed_and_are_told_when_the_session_is_over() {
+    let mut desk = Desk::new().await;
+    let page = desk.browser.get("/mail/compose").await;
+    desk.browser.headers.push(("x-script", "1".into()));
+    let saved = submit(&mut desk.browser, &page, &[("subject", "Typed")], &[]).await;
+    assert_eq!((saved.status, saved.header("content-type")), (200, "application/json"), "{}", saved.body);
+    let told: serde_json::Value = serde_json::from_str(&saved.body).unwrap();
+    let at = told["at"].as_str().unwrap().to_owned();
+    assert!(told["words"].as_str().unwrap().starts_with("Saved ") && told["revision"] == "1");
+    let twice = submit(&mut desk.browser, &page, &[("subject", "Typed")], &[]).await;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&twice.body).unwrap()["at"], at.as_str());
+    let file = desk.browser.post_files(&format!("{at}/file"), &[], &[("a.txt", b"octets")]).await;
+    assert!(
+        file.status == 200 && file.body.contains("<li class=\"attachment\">") && file.body.contains("a.txt"),
+        "{}",
+        file.body
+    );
+    let left = desk.browser.post(&at, &[("revision", "1"), ("subject", "Typed on"), ("leaving", "1")]).await;
+    assert_eq!(left.status, 200, "{}", left.body);
+    assert_eq!(desk.subjects("Drafts").await, ["Typed on"]);
+    desk.browser.cookies.remove("__Host-ms");
+    desk.browser.cookies.insert("__Host-ms".into(), "x".repeat(43));
+    let over = desk.browser.post(&at, &[("revision", "2"), ("subject", "Lost?")]).await;
+    assert_eq!(over.status, 401);
 }

@@ -60,7 +60,7 @@ impl FileForm {
     pub async fn next(&mut self) -> Result<Option<Coming>, Fault> {
         let Some(files) = &mut self.files else { return Ok(None) };
         if !std::mem::take(&mut files.is_new) {
-            files.to_next(&mut self.fields).await?;
+            files.advance(&mut self.fields).await?;
         }
         let Some(field) = &files.current else { return Ok(None) };
         let media_type = field.content_type().map(ToString::to_string).unwrap_or_default();
@@ -99,7 +99,7 @@ impl Files {
 
     /// Goes on to the next file; fields on the way are added. A field for files in which none was chosen comes without
     /// a name.
-    async fn to_next(&mut self, fields: &mut Fields) -> Result<(), Fault> {
+    async fn advance(&mut self, fields: &mut Fields) -> Result<(), Fault> {
         while self.piece().await?.is_some() {}
         if self.broken {
             return Ok(());
@@ -169,7 +169,7 @@ impl FromRequest<Web> for FileForm {
         let parts_of_it = Multipart::new(body, boundary);
         let mut files = Files { parts: parts_of_it, current: None, is_new: true, read, broken: false };
         let mut fields = Fields::default();
-        tokio::time::timeout(ARRIVES, files.to_next(&mut fields)).await.map_err(|_| Fault::Slow)??;
+        tokio::time::timeout(ARRIVES, files.advance(&mut fields)).await.map_err(|_| Fault::Slow)??;
         let mut form = Self { fields, files: Some(files) };
         if form.is_ours(&parts, &visitor, web) {
             return Ok(form);

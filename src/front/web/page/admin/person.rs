@@ -17,7 +17,7 @@ use crate::service::Refusal;
 use crate::service::account::{Actor, Role};
 use crate::service::audit::Filter;
 use crate::service::login::SignIn;
-use crate::service::people::{Known, Status};
+use crate::service::people::Known;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
