@@ -268,10 +268,14 @@ class Draft {
     if (!navigator.onLine || data.toString().length > 60_000) this.keep(this.text());
   }
 
+  // The text stays here until a page tells that something was done with it.
   leave() {
     this.left = true;
     clearTimeout(this.timer);
-    this.forget();
+    try {
+      localStorage.setItem(this.words.rescue, this.text());
+      localStorage.setItem('left', this.words.rescue);
+    } catch { /* No room or not allowed. */ }
   }
 
   // Only what was typed is kept, on this device, and only while the server can't have it.
@@ -391,6 +395,14 @@ class Draft {
   }
 }
 
+function arrive() {
+  try {
+    const left = localStorage.getItem('left');
+    localStorage.removeItem('left');
+    if (left && find('[data-toast]')) localStorage.removeItem(left);
+  } catch { /* Not allowed: nothing was kept. */ }
+}
+
 function dress(part) {
   every('[data-seen]', part).forEach(markSeen);
   every('iframe[data-frame]', part).forEach(growFrame);
@@ -401,4 +413,5 @@ function dress(part) {
 listen();
 if (body.dataset.shortcuts !== 'off') document.addEventListener('keydown', onKey);
 document.addEventListener('htmx:afterSwap', (event) => dress(event.detail.target));
+arrive();
 dress(document);

@@ -50,6 +50,8 @@ export const PAGES = {
   '/mail/{box}/{uid}/part/{part}': { apart: 'not every message has one: web_mail.rs' },
   '/mail/{box}/{uid}/part/{part}/preview': { apart: 'not every message has one: web_mail.rs' },
   '/mail/{box}/empty': { apart: 'offered where there is something to remove: web_mail.rs' },
+  '/mail/compose': {},
+  '/mail/compose/{draft}': { apart: 'there is none until somebody writes: compose.mjs' },
   '/mail/search': {},
   '/mail/folders': {},
   '/mail/folders/{box}': {},
