@@ -283,7 +283,7 @@ mod tests {
             exempt = ["127.0.0.0/8"]
         "#;
         let config = read(text).unwrap();
-        assert!(config.hostname_is_fixed && config.warnings.len() == 5, "{:?}", config.warnings);
+        assert!(config.hostname_is_fixed && config.warnings.len() == 3, "{:?}", config.warnings);
         assert_eq!(config.listen.lmtp.len(), 2);
         assert_eq!(config.data_dir, Path::new("/data"), "--data wins");
     }

@@ -26,10 +26,11 @@ macro_rules! person_columns {
 
 sql! {
     PERSON = person_columns!("WHERE a.id = $1");
-    /// The first condition on the local part is for the index, the second for those of equal names.
+    /// The first condition on the local part is for the index, the second for those of equal names. That on the status
+    /// spares a look at the credentials of everybody.
     PEOPLE_PAGE = person_columns!("
         WHERE ($1::int8 IS NULL OR a.domain = $1) AND a.local >= $2 AND (a.local, d.name) > ($2, $3)
-            AND ($4::int4 IS NULL OR s.state = $4)
+            AND ($4::int4 IS NULL OR (a.status <> 0) = ($4 = 1)) AND ($4 IS NULL OR s.state = $4)
             AND ($5 = '' OR strpos(a.name_key, $5) > 0 OR a.id IN (
                 SELECT f.account FROM address f JOIN domain fd ON fd.id = f.domain
                 WHERE strpos(f.local, $6) > 0 AND starts_with(fd.name, $7)))

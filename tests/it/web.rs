@@ -22,7 +22,7 @@ async fn every_page_has_the_strict_headers_and_its_door() {
     let routes = routes.as_array().unwrap();
     assert!(routes.len() > 5);
     for route in routes {
-        let path = route["path"].as_str().unwrap().replace('{', "").replace('}', "");
+        let path = route["path"].as_str().unwrap().replace(['{', '}'], "");
         let method = if route["methods"].as_str().unwrap().contains("GET") { Method::GET } else { Method::POST };
         let answer = stranger.send(method.clone(), &path, (method == Method::POST).then(String::new)).await;
         let policy = answer.header("content-security-policy");

@@ -318,7 +318,7 @@ async fn what_is_done_to_a_person_is_told_and_taken_back() {
     assert!(show().await.suspended);
     act(&mut dora, &format!("{base}/resume"), &[]).await;
     assert_eq!(
-        acts(&house, "account.%").await.split_off(9),
+        acts(&house, "account.%").await.split_off(8),
         [
             "account.rename",
             "account.rename",
@@ -394,6 +394,7 @@ async fn a_setting_is_in_force_at_once_and_taken_back() {
         assert!(bad.status == 422 && bad.text().contains("From 1 MiB to 1 GiB"), "{number}: {}", bad.text());
         assert_eq!(bad.value("message-size").as_deref(), Some(number));
     }
+    house.clock.advance(TimeDelta::seconds(1));
     let changed = undo(&mut olga, &page).await;
     greeting(&house, "52428800").await;
     // The same undo sent twice takes nothing else back.
@@ -504,7 +505,7 @@ async fn the_record_says_who_did_what() {
     let his = olga.get("/admin/audit?person=bob").await.text();
     assert!(his.contains("changed the space") && !his.contains("Largest message"), "{his}");
     assert!(olga.get("/admin/audit?person=nobody").await.text().contains("Nobody fits"));
-    assert!(olga.get("/admin/audit?person=example").await.text().contains("Several people fit"));
+    assert!(olga.get("/admin/audit?person=o").await.text().contains("Several people fit"));
     let empty = olga.get("/admin/audit?kind=queue.").await.text();
     assert!(empty.contains("No such acts"), "{empty}");
     // A domain admin reads of her domain, and cannot tell by a search who else there is.
@@ -544,7 +545,7 @@ async fn every_word_is_in_the_catalogue() {
     act(&mut olga, "/admin/settings/message.size", &[("message-size", "20"), ("message-size-unit", "MiB")]).await;
     act(&mut olga, &format!("/admin/people/{bob}/addresses"), &[("local", "rob"), ("domain", "example.test")]).await;
     olga.headers.push(("accept-language", "en-XA".into()));
-    let data = Regex::new(r#"(?s)<(script|style|title)\b.*?</(script|style|title)>|<(\w+)[^>]*translate="no"[^>]*>.*?</\w+>|<bdi[^>]*>.*?</bdi>"#).unwrap();
+    let data = Regex::new(r#"(?s)<(script|style|title)\b.*?</(script|style|title)>|<select[^>]*translate="no".*?</select>|<(\w+)[^>]*translate="no"[^>]*>.*?</\w+>|<bdi[^>]*>.*?</bdi>"#).unwrap();
     let said = Regex::new(r"\[!![^\[\]]*!!\]").unwrap();
     let mut titles = Vec::new();
     for path in [

@@ -133,12 +133,14 @@ async fn from_the_inbox_to_sent_without_a_script() {
 #[tokio::test]
 async fn sending_is_taken_back_until_the_last_moment() {
     let mut desk = Desk::new().await;
+    let undo_form = Regex::new(r#"name="undo" value="(\d+)""#).unwrap();
+    let restore = Regex::new(r#"action="(/mail/compose/\d+/restore)""#).unwrap();
     for (seconds, in_time) in [(9, true), (11, false)] {
         let page = desk.browser.get("/mail/compose").await;
         let with = [("to", "bob@example.test"), ("subject", "Hi"), ("body", "Text"), ("act", "send")];
         let sent = submit(&mut desk.browser, &page, &with, &[]).await;
         let list = desk.browser.follow(sent).await;
-        let undo = Regex::new(r#"name="undo" value="(\d+)""#).unwrap().captures(&list.body).unwrap()[1].to_owned();
+        let undo = undo_form.captures(&list.body).unwrap()[1].to_owned();
         assert_eq!(desk.wait(seconds).await, usize::from(!in_time));
         let undone = desk.browser.post("/mail/undo-send", &[("undo", &undo)]).await;
         let page = desk.browser.follow(undone).await;
@@ -149,7 +151,6 @@ async fn sending_is_taken_back_until_the_last_moment() {
             let gone = submit(&mut desk.browser, &page, &[("act", "discard")], &[]).await;
             let back = desk.browser.follow(gone).await;
             assert!(back.text().contains("Draft discarded."));
-            let restore = Regex::new(r#"action="(/mail/compose/\d+/restore)""#).unwrap();
             let place = restore.captures(&back.body).unwrap()[1].to_owned();
             let again = desk.browser.post(&place, &[("undo", "1")]).await;
             let page = desk.browser.follow(again).await;
@@ -324,6 +325,7 @@ async fn hostile_mail_is_contained_in_quotes_and_forwards() {
     names.sort();
     assert!(names.len() >= 60);
     let plain = desk.browser.get("/mail/compose").await;
+    let own = Regex::new(r"<(/?[a-zA-Z][a-zA-Z0-9]*)").unwrap();
     for name in names {
         let raw = String::from_utf8_lossy(&std::fs::read(&name).unwrap()).into_owned();
         let spot = desk.mail(&raw.replace("\r\n", "\n").replace('\n', "\r\n")).await;
@@ -331,7 +333,6 @@ async fn hostile_mail_is_contained_in_quotes_and_forwards() {
             let page = desk.browser.get(&format!("/mail/compose?{kind}={spot}")).await;
             assert_eq!(page.status, 200, "{name:?}");
             // What is foreign stands in fields alone, where nothing of it is a tag.
-            let own = Regex::new(r"<(/?[a-zA-Z][a-zA-Z0-9]*)").unwrap();
             let known = ["svg", "use", "script", "form", "iframe", "object", "style", "img", "link", "meta", "base"];
             let count =
                 |page: &Answer, tag: &str| own.captures_iter(&page.body).filter(|found| &found[1] == tag).count();

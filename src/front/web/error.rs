@@ -85,6 +85,8 @@ pub(super) async fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response
     let ui = Ui::new(web, visitor);
     match fault {
         Fault::SignIn if ui.wants_page() => redirect(&ui.sign_in_url()),
+        // Tells an EventSource not to come back (HTML, 9.2.3).
+        Fault::SignIn if visitor.wants_stream() => StatusCode::NO_CONTENT.into_response(),
         Fault::Unfinished(place) => redirect(place),
         Fault::Refused(refusal) if matches!(*refusal, Refusal::Stale) && ui.wants_page() => {
             visitor.sign_out();

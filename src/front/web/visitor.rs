@@ -44,6 +44,7 @@ struct Inner {
     flash: Option<Flash>,
     path: String,
     wants_page: bool,
+    wants_stream: bool,
     cookies: Mutex<Vec<Cookie<'static>>>,
 }
 
@@ -125,6 +126,11 @@ impl Visitor {
     /// Whether a page is wanted; a script needs a status.
     pub fn wants_page(&self) -> bool {
         self.0.wants_page
+    }
+
+    /// Whether it asks for events.
+    pub fn wants_stream(&self) -> bool {
+        self.0.wants_stream
     }
 
     /// As sign-ins and the audit know it.
@@ -228,6 +234,7 @@ pub(super) async fn receive(State(web): State<Web>, mut request: Request, next: 
         flash: value(FLASH).and_then(|raw| Flash::decode(&raw)),
         path: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         wants_page: wants_page(headers),
+        wants_stream: text_of(headers, header::ACCEPT).starts_with("text/event-stream"),
         cookies: Mutex::default(),
     };
     let visitor = Visitor(Arc::new(inner));

@@ -30,3 +30,6 @@ base-admin-people = People
 base-admin-domains = Domains
 base-admin-settings = Settings
 base-admin-audit = Record
+
+# The title of a page that is called by what it shows.
+base-title = { $thing }

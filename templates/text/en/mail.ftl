@@ -9,6 +9,7 @@ mail-junk = Junk
 mail-trash = Trash
 mail-unread-count = { $count } unread
 mail-folders = Folders
+mail-folders-manage = Manage folders
 mail-folder-all = Your folders
 mail-folder-new = Make a folder
 mail-folder-name = Name

@@ -60,6 +60,8 @@ export async function layoutFaults(page) {
       const { display, visibility } = getComputedStyle(element);
       // What has no box of its own cannot cut its text.
       if (['inline', 'none', 'contents'].includes(display) || visibility === 'hidden' || !element.clientHeight) continue;
+      // What nobody is to see: words for screen readers, the button that Enter presses.
+      if (element.closest('.hidden')) continue;
       if (element.scrollHeight > element.clientHeight + 1 || element.scrollWidth > element.clientWidth + 1) {
         faults.push(`clipped text: ${short(element)}`);
       }

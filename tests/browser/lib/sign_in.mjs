@@ -12,8 +12,11 @@ export async function signIn(page, who, { at = `${web}/sign-in` } = {}) {
   await page.locator('input[autocomplete="current-password"]').fill(who.password);
   await submit(page, 'input[autocomplete="current-password"]');
   if (who.totp) {
-    await page.locator('input[autocomplete="one-time-code"]').fill(await nextCode(who.totp));
-    await submit(page, 'input[autocomplete="one-time-code"]');
+    // The code of these seconds may be used up: by the demo itself, which enrolled with it, or by another test.
+    for (let turn = 0; turn < 3 && new URL(page.url()).pathname === '/sign-in/code'; turn++) {
+      await page.locator('input[autocomplete="one-time-code"]').fill(await nextCode(who.totp));
+      await submit(page, 'input[autocomplete="one-time-code"]');
+    }
   }
   assert.doesNotMatch(new URL(page.url()).pathname, /^\/sign-in/, `${who.address} is signed in`);
 }

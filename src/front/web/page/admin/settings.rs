@@ -283,7 +283,7 @@ async fn change(
         Ok(()) => {
             let now = last(settings, &actor, definition).await?;
             tell(&visitor, &ui, definition, now.filter(|now| before.as_ref() != Some(now)));
-            Ok(redirect(&format!("/admin/settings#{}", slug(definition))))
+            Ok(redirect(&format!("/admin/settings#at-{}", slug(definition))))
         }
         Err(refusal @ Refusal::Invalid(_)) => {
             let mut page = found(&web, ui, &actor, definition).await?;

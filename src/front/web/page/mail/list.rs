@@ -106,7 +106,12 @@ impl Pane {
             targets: desk.targets(ui, Some(id)),
             is_junk: folder.special_use == Some(SpecialUse::Junk),
             clear: clear(ui, folder),
-            events: format!("/mail/live?box={id}&since={}", page.uidnext),
+            // A message's own title stays.
+            events: format!(
+                "/mail/live?box={id}&since={}{}",
+                page.uidnext,
+                if current.is_some() { "&beside" } else { "" }
+            ),
         }
     }
 }

@@ -71,11 +71,14 @@ struct Listener {
     session: Session,
     mailbox: MailboxId,
     since: Uid,
+    /// The page is called after a message.
+    beside: bool,
     watch: Watch,
     closing: CancellationToken,
     /// Messages it was told of.
     told: u32,
-    greeted: bool,
+    /// What there was when it began.
+    first: Option<u32>,
     _place: Place,
 }
 
@@ -93,15 +96,12 @@ async fn live(
     // A browser does not come back after this answer.
     let Some(place) = web.0.streams.take(session.id) else { return Ok(StatusCode::NO_CONTENT.into_response()) };
     let watch = web.services().watchers.watch(&session.who, Some((mailbox, news.modseq)));
-    let mut listener =
-        Listener { web, ui, session, mailbox, since, watch, closing, told: 0, greeted: false, _place: place };
-    let first = if news.count > 0 { listener.event(news.count).await } else { None };
-    let events = unfold((listener, first), async |(mut listener, first)| {
-        let event = match first {
-            Some(event) => event,
-            None => listener.next().await?,
-        };
-        Some((Ok::<_, Infallible>(event), (listener, None)))
+    let beside = query.iter().any(|(name, _)| name == "beside");
+    let first = Some(news.count);
+    let listener = Listener { web, ui, session, mailbox, since, beside, watch, closing, told: 0, first, _place: place };
+    let events = unfold(listener, async |mut listener| {
+        let event = listener.next().await?;
+        Some((Ok::<_, Infallible>(event), listener))
     });
     Ok(([(header::CACHE_CONTROL, "no-store")], Sse::new(events)).into_response())
 }
@@ -109,8 +109,9 @@ async fn live(
 impl Listener {
     /// The next event; `None` ends the stream: the session or the folder is over, or the house shuts down.
     async fn next(&mut self) -> Option<Event> {
-        if !std::mem::replace(&mut self.greeted, true) {
-            return Some(Event::default().comment("listening"));
+        if let Some(count) = self.first.take() {
+            let event = self.event(count).await;
+            return Some(event.unwrap_or_else(|| Event::default().comment("listening")));
         }
         loop {
             let changed = tokio::select! {
@@ -142,6 +143,7 @@ impl Listener {
         let folders = self.web.services().lists.folders(&self.session.who).await.ok()?;
         let folder = folders.iter().find(|folder| folder.id == self.mailbox)?;
         let title = format!("{} – {}", list::title(&self.ui, folder), self.ui.say("base-product"));
+        let title = (!self.beside).then_some(title);
         let words = self.ui.count("mail-new", count);
         Some(Event::default().event("new").data(json!({ "words": words, "title": title }).to_string()))
     }
