@@ -219,7 +219,7 @@ class Draft {
     if (this.left || text === this.clean) return this.saving;
     if (this.saving) return this.saving.then(() => this.save());
     this.saving = this.store(text)
-      .catch(() => this.keep(text))
+      .catch(() => this.keep())
       .finally(() => (this.saving = null));
     return this.saving;
   }
@@ -227,11 +227,11 @@ class Draft {
   async store(text) {
     const answer = await send(this.words.save, this.body());
     if (answer.status === 401) {
-      this.keep(text);
+      this.keep();
       if (await signInAgain()) this.changed();
       return;
     }
-    if (!answer.ok) return this.keep(text);
+    if (!answer.ok) return this.keep();
     const { revision, words, at, files, loud } = await answer.json();
     find('[name=revision]', this.form).value = revision;
     this.forget();
@@ -276,22 +276,30 @@ class Draft {
     const data = this.body();
     data.set('leaving', '1');
     send(this.words.save, data, { keepalive: true }).catch(() => {});
-    // More than this browsers don't send for a page that is gone.
-    if (!navigator.onLine || data.toString().length > 60_000) this.keep(this.text());
+    // Nobody hears whether it arrives: where it does in time, the next page of this draft has the same text.
+    this.hold();
   }
 
+  // The text stays here until a page tells that something was done with it.
   leave() {
     this.left = true;
     clearTimeout(this.timer);
-    this.forget();
+    if (this.hold()) localStorage.setItem('left', this.words.rescue);
   }
 
-  // Only what was typed is kept, on this device, and only while the server can't have it.
-  keep(text) {
+  // Only what was typed is kept, on this device, and only until the server has it.
+  hold() {
     try {
-      localStorage.setItem(this.words.rescue, text);
-      this.tell(this.words.away);
-    } catch { /* No room or not allowed: the page itself still has it. */ }
+      localStorage.setItem(this.words.rescue, this.text());
+      return true;
+    } catch {
+      // No room or not allowed: the page itself still has it.
+      return false;
+    }
+  }
+
+  keep() {
+    if (this.hold()) this.tell(this.words.away);
   }
 
   forget() {
@@ -311,7 +319,8 @@ class Draft {
   offerRescued() {
     const bar = find('[data-rescued]');
     const kept = this.kept();
-    if (!bar || !kept || kept === this.clean) return;
+    if (kept === this.clean) return this.forget();
+    if (!bar || !kept) return;
     bar.hidden = false;
     find('[data-rescue-take]', bar).addEventListener('click', () => {
       for (const [name, value] of new URLSearchParams(kept)) {
@@ -330,10 +339,13 @@ class Draft {
   files() {
     const input = find('input[type=file]', this.form);
     const take = (files) => [...files].forEach((file) => this.upload(file));
-    input.addEventListener('change', () => {
+    const chosen = () => {
       take(input.files);
       input.value = '';
-    });
+    };
+    input.addEventListener('change', chosen);
+    // Somebody may have been faster than this script.
+    chosen();
     this.form.addEventListener('paste', (event) => {
       if (!event.clipboardData.files.length) return;
       event.preventDefault();
@@ -403,6 +415,14 @@ class Draft {
   }
 }
 
+function arrive() {
+  try {
+    const left = localStorage.getItem('left');
+    localStorage.removeItem('left');
+    if (left && find('[data-toast]')) localStorage.removeItem(left);
+  } catch { /* Not allowed: nothing was kept. */ }
+}
+
 function dress(part) {
   every('[data-seen]', part).forEach(markSeen);
   every('iframe[data-frame]', part).forEach(growFrame);
@@ -414,4 +434,5 @@ function dress(part) {
 listen();
 if (body.dataset.shortcuts !== 'off') document.addEventListener('keydown', onKey);
 document.addEventListener('htmx:afterSwap', (event) => dress(event.detail.target));
+arrive();
 dress(document);

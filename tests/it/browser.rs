@@ -30,6 +30,11 @@ fn browser_keeps_sessions_and_forms_to_their_owner() {
 }
 
 #[test]
+fn browser_writes_and_sends() {
+    on_demo("compose", &[], Duration::from_secs(180));
+}
+
+#[test]
 fn browser_sets_a_fresh_server_up() {
     let place = Place::new();
     let (child, ready) = place.serve();

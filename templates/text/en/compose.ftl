@@ -28,10 +28,10 @@ compose-forwarded-cc = Cc: { $value }
 
 ## Files
 compose-files = Attachments
-compose-choose = Choose files
+compose-choose = Add files
 compose-attach = Attach
 compose-remove = Remove { $name }
-compose-used = { $used } of { $limit } in use. A message can carry { $limit } in all.
+compose-used = { $used } of { $limit } used.
 compose-parts = These go along
 compose-whole = The whole message as a file (.eml)
 compose-whole-name = message

@@ -55,7 +55,7 @@ export const PAGES = {
   '/mail/folders/{box}': { apart: 'nobody in the demo has a folder of their own: web_mail.rs' },
   '/mail/live': { apart: 'a stream of events: web_mail.rs' },
   '/mail/compose': {},
-  '/mail/compose/{draft}': { apart: 'there is none before somebody writes: web_compose.rs' },
+  '/mail/compose/{draft}': { apart: 'there is none before somebody writes: compose.mjs' },
   '/admin': { to: '/admin/people' },
   '/admin/people': {},
   '/admin/people/add': {},
