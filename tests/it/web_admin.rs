@@ -236,6 +236,7 @@ async fn a_person_is_added_and_gets_a_link() {
     assert_eq!(page.status, 200);
     let link = Regex::new(&format!("{URL}/welcome/([A-Za-z0-9_-]{{43}})")).unwrap();
     let token = link.captures(&page.body).expect("the link")[1].to_owned();
+    assert!(page.text().contains("on the page of Carl"), "{}", page.text());
     assert!(page.text().contains("shown only now") && page.body.contains("Carl &#60;i&#62;"), "{}", page.text());
     let accounts = &house.services.accounts;
     assert_eq!(accounts.activation(&token).await.unwrap().address, address("carl@example.test"));

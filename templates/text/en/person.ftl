@@ -47,8 +47,8 @@ person-address-button = Add the address
 person-remove-address = Remove { $address }
 person-problem-reserved = This one leads to the owners. Choose another one.
 
-person-sign-ins = Sign-ins
-person-no-sign-ins = Nobody has signed in or tried to.
+person-sign-ins = Sign-ins in a browser, and failed tries
+person-no-sign-ins = None of late. Mail programs are counted as the last sign-in above.
 person-when = When
 person-result = Result
 person-door = With

@@ -118,7 +118,11 @@ fn fields(entry: &AuditEntry, value: Option<&Value>) -> Map<String, Value> {
     };
     match value {
         None => Map::new(),
-        Some(Value::Object(fields)) => fields.clone(),
+        // What was left open is not worth a line; a quota left open is the community's.
+        Some(Value::Object(all)) => {
+            let said = all.iter().filter(|(name, value)| !value.is_null() || *name == "quota");
+            said.map(|(name, value)| (name.clone(), value.clone())).collect()
+        }
         Some(alone) => Map::from_iter([(name.to_owned(), alone.clone())]),
     }
 }
