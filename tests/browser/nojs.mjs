@@ -66,7 +66,6 @@ walk(
   async (enter) => {
     const { page } = await enter({ as: writer, at: '/mail' });
     await go(page, () => page.locator('[data-row] a').first().click());
-    const subject = await page.getByRole('heading', { level: 1 }).innerText();
     await follow(page, 'Reply to all', article(page));
     assert.match(await page.getByLabel('Subject').inputValue(), /^Re: /);
     await page.setInputFiles('#file', { name: 'minutes.txt', mimeType: 'text/plain', buffer: Buffer.from('All agreed.') });
@@ -84,7 +83,6 @@ walk(
     assert.equal(await page.locator('[data-files] li').count(), 1);
     await press(page, 'Discard this draft');
     await toast(page, 'Draft discarded.');
-    assert.ok(subject);
   },
   plain,
 );
@@ -105,6 +103,7 @@ walk(
     await submit(page, 'input[autocomplete="current-password"]');
     await page.locator('input[autocomplete="current-password"]').fill(reader.password);
     await submit(page, 'input[autocomplete="current-password"]');
+    await press(page, 'Go on where you were');
     await page.getByRole('heading', { name: 'Your new app password' }).waitFor();
     await page.getByText('The old laptop').waitFor();
     const secret = await page.locator('.secret').innerText();

@@ -98,24 +98,26 @@ pub(super) async fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response
         }
         Fault::Unproved(fields) => match super::page::sudo::ask(web, visitor, ui, fields).await {
             Ok(asked) => asked,
-            Err(refusal) => in_words(Ui::new(web, visitor), &refusal.into()),
+            Err(refusal) => in_words(visitor, Ui::new(web, visitor), &refusal.into()),
         },
         Fault::Unclaimed => rendered(StatusCode::SERVICE_UNAVAILABLE, &UnclaimedPage { ui }),
-        fault => in_words(ui, &fault),
+        fault => in_words(visitor, ui, &fault),
     }
 }
 
-fn in_words(ui: Ui, fault: &Fault) -> Response {
+fn in_words(visitor: &Visitor, ui: Ui, fault: &Fault) -> Response {
     let (status, key) = status(fault);
+    let away = status == StatusCode::SERVICE_UNAVAILABLE;
     let words = match fault {
+        _ if away && !visitor.only_reads() => ui.say("fault-send-again"),
         Fault::Refused(refusal) => refusal_words(&ui, refusal),
         _ => ui.say(&format!("fault-{key}")),
     };
-    let again = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
+    // A form is never sent again by itself.
+    let again = (away && visitor.only_reads()).then_some(5);
     let title = ui.say(&format!("fault-{key}-title"));
-    let home = again.is_none();
-    let mut answer = rendered(status, &FaultPage { ui, title, words, again, home });
-    if again.is_some() {
+    let mut answer = rendered(status, &FaultPage { ui, title, words, again, home: !away });
+    if away {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     answer

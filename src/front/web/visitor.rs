@@ -43,6 +43,7 @@ struct Inner {
     look: Look,
     flash: Option<Flash>,
     path: String,
+    only_reads: bool,
     wants_page: bool,
     wants_stream: bool,
     cookies: Mutex<Vec<Cookie<'static>>>,
@@ -121,6 +122,11 @@ impl Visitor {
     /// The path and query that were asked for.
     pub fn path(&self) -> &str {
         &self.0.path
+    }
+
+    /// Whether it changes nothing (RFC 9110 §9.2.1), so that it can be asked once more.
+    pub fn only_reads(&self) -> bool {
+        self.0.only_reads
     }
 
     /// Whether a page is wanted; a script needs a status.
@@ -233,6 +239,7 @@ pub(super) async fn receive(State(web): State<Web>, mut request: Request, next: 
         look: value(LOOK).map(|raw| look(&raw)).unwrap_or_default(),
         flash: value(FLASH).and_then(|raw| Flash::decode(&raw)),
         path: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        only_reads: request.method().is_safe(),
         wants_page: wants_page(headers),
         wants_stream: text_of(headers, header::ACCEPT).starts_with("text/event-stream"),
         cookies: Mutex::default(),
