@@ -42,7 +42,7 @@ fn journey(scripts: &str) {
     let link = said.split_whitespace().find(|word| word.starts_with("https://")).unwrap();
     let web = ready["web"].as_str().unwrap();
     let environment = [("MAILSTEAD_LINK", link), ("MAILSTEAD_WEB", web), ("MAILSTEAD_SCRIPTS", scripts)];
-    script("journey", &environment, Duration::from_secs(240));
+    script("journey", &environment, Duration::from_secs(420));
     let refused = place.run(&["setup-link"], "");
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && words.contains("this server has an owner"), "{words}");
@@ -61,22 +61,22 @@ fn browser_journey_without_scripts() {
 
 #[test]
 fn browser_looks_after_people() {
-    on_demo("people", &[], Duration::from_secs(240));
+    on_demo("people", &[], Duration::from_secs(420));
 }
 
 #[test]
 fn browser_is_used_by_keys_alone() {
-    on_demo("keys", &[], Duration::from_secs(180));
+    on_demo("keys", &[], Duration::from_secs(240));
 }
 
 #[test]
 fn browser_is_used_without_scripts() {
-    on_demo("nojs", &[], Duration::from_secs(180));
+    on_demo("nojs", &[], Duration::from_secs(240));
 }
 
 #[test]
 fn browser_stays_true_while_things_go_on() {
-    on_demo("live", &[], Duration::from_secs(240));
+    on_demo("live", &[], Duration::from_secs(420));
 }
 
 /// The same for a walk through all pages.
