@@ -19,6 +19,7 @@ pub(super) struct Ui {
     hostname: String,
     now: DateTime<Utc>,
     wants_page: bool,
+    only_reads: bool,
 }
 
 struct Viewer {
@@ -47,6 +48,7 @@ impl Ui {
             hostname: web.options().hostname.clone(),
             now: web.services().clock.now(),
             wants_page: visitor.wants_page(),
+            only_reads: visitor.only_reads(),
         }
     }
 
@@ -154,9 +156,10 @@ impl Ui {
         here.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// Where one signs in to come back here.
+    /// Where one signs in to come back here; after a form that is lost, to the start.
     pub fn sign_in_url(&self) -> String {
-        let next: String = form_urlencoded::byte_serialize(self.path.as_bytes()).collect();
+        let next = if self.only_reads { &self.path } else { "/" };
+        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
         format!("/sign-in?next={next}")
     }
 

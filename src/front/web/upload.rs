@@ -181,7 +181,7 @@ pub(super) async fn salvage(request: Request, web: &Web) {
     let boundary = boundary(&request);
     let (mut parts, body) = request.into_parts();
     let Ok(visitor) = Visitor::from_request_parts(&mut parts, web).await else { return };
-    if !visitor.is_sending() || check_site(&parts, web).is_err() {
+    if visitor.only_reads() || check_site(&parts, web).is_err() {
         return;
     }
     let read = match boundary {

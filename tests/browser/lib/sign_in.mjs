@@ -30,8 +30,15 @@ export async function submit(page, field) {
 
 /** The answer to the next navigation, redirects followed, once its page is loaded. */
 export async function landed(page) {
-  const isPage = (response) => response.request().isNavigationRequest() && response.frame() === page.mainFrame();
-  const response = await page.waitForResponse((one) => isPage(one) && ![301, 302, 303, 307, 308].includes(one.status()));
-  await page.waitForLoadState();
+  let loaded;
+  const arrives = (response) => {
+    const isPage = response.request().isNavigationRequest() && response.frame() === page.mainFrame();
+    const found = isPage && ![301, 302, 303, 307, 308].includes(response.status());
+    // Until then the page before it is the one that is there.
+    if (found) loaded = page.waitForEvent('load');
+    return found;
+  };
+  const response = await page.waitForResponse(arrives);
+  await loaded;
   return response;
 }
