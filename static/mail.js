@@ -361,7 +361,7 @@ class Draft {
   }
 
   upload(file) {
-    if (file.size > Number(this.words.limit || Infinity)) return this.tell(this.words.tooBig?.replace('{name}', file.name));
+    if (file.size > Number(this.words.limit || Infinity)) return this.tell(this.words.tooBig?.replace('{name}', () => file.name));
     const item = document.createElement('li');
     item.className = 'attachment';
     const name = document.createElement('p');
@@ -389,7 +389,7 @@ class Draft {
     return new Promise((done) => {
       const failed = (words) => {
         item.remove();
-        this.tell(words || this.words.failed?.replace('{name}', file.name));
+        this.tell(words || this.words.failed?.replace('{name}', () => file.name));
         done();
       };
       // fetch can't tell how far an upload is.
@@ -409,7 +409,8 @@ class Draft {
         done();
       };
       const data = new FormData();
-      data.append('file', file);
+      // A head of a part has no controls (RFC 9110 §5.5); names of files may.
+      data.append('file', file, file.name.replace(/\p{Cc}/gu, '_'));
       request.send(data);
     });
   }

@@ -89,23 +89,16 @@ for (const { name, vector } of corpus) {
     if (!message) return t.diagnostic('turned away at the door');
     const { path, spot } = message;
     try {
+      const others = ['reply', 'reply-all', 'forward'].map((kind) => `/mail/compose?${kind}=${spot}`);
+      await reader.openAll([`${path}/print`, `${path}/headers`, `${path}/source`, ...others], 'its other pages');
       await reader.open(path, 'reading');
       const links = await hrefs('.attachments a');
       await inFrame(`${path}/body`, {}, 'the frame');
       await withImages('reading');
       await files(path, links);
-      for (const [place, where] of [
-        [`${path}/print`, 'printing'],
-        [`${path}/headers`, 'its header fields'],
-        [`${path}/source`, 'its source'],
-        [`/mail/compose?reply=${spot}`, 'replying'],
-        [`/mail/compose?reply-all=${spot}`, 'replying to all'],
-        [`/mail/compose?forward=${spot}`, 'forwarding'],
-      ]) {
-        await reader.open(place, where);
-      }
     } catch (error) {
       await reader.page.screenshot({ path: artefact(`${name}.png`) });
+      await reader.forget();
       throw error;
     }
   });
