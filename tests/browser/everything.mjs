@@ -11,6 +11,8 @@ import { deliver } from './lib/smtp.mjs';
 import { none } from './lib/watch.mjs';
 
 const PHONE = { width: 390, height: 800 };
+// Read at once.
+const WINDOWS = 4;
 // Who gets the real ones.
 const READER = 'greta';
 
@@ -29,7 +31,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** All messages of a member: path, subject as their list has it. */
+/** All messages of a member: path, subject as their list has it, and all that it says. */
 async function messages(page) {
   const found = new Map();
   await page.goto(`${web}/mail`);
@@ -39,9 +41,13 @@ async function messages(page) {
       const response = await page.goto(`${web}${place}`);
       assert.equal(response.status(), 200, place);
       const rows = await page.locator('[data-list] [data-row]').evaluateAll((all) =>
-        all.map((one) => [`/mail/${one.dataset.row.replace('.', '/')}`, one.querySelector('h2 bdi:last-of-type, h2 span:last-child bdi').textContent]),
+        all.map((one) => ({
+          path: `/mail/${one.dataset.row.replace('.', '/')}`,
+          subject: one.querySelector('h2 > span:last-of-type bdi').textContent,
+          key: one.querySelector('.row-link').textContent.replace(/\s+/g, ' '),
+        })),
       );
-      for (const [path, subject] of rows) found.set(path, subject);
+      for (const { path, ...row } of rows) found.set(path, row);
       const next = page.locator('a[rel="next"]');
       place = (await next.count()) ? await next.getAttribute('href') : null;
     }
@@ -76,7 +82,8 @@ const tally = { messages: 0, subjects: 0, words: 0 };
 
 async function look(page, path, subject) {
   const faults = [];
-  const response = await page.goto(`${web}${path}`);
+  // Beside the empty end of its list: it is the message that is looked at.
+  const response = await page.goto(`${web}${path}?before=0.0`);
   assert.equal(response.status(), 200, path);
   const title = await page.getByRole('heading', { level: 1 }).textContent();
   if (title !== subject) faults.push(`the list says “${subject}”, the page “${title}”`);
@@ -100,18 +107,27 @@ async function look(page, path, subject) {
   return faults;
 }
 
+// The same message in several boxes is read once.
+const read = new Set();
+
 for (const member of book.members) {
   test(member.address, async () => {
     const { context, watch } = await fresh(browser, { viewport: PHONE });
-    const page = await context.newPage();
-    await signIn(page, member);
-    const all = await messages(page);
+    const pages = await Promise.all(Array.from({ length: WINDOWS }, () => context.newPage()));
+    await signIn(pages[0], member);
+    const all = [...(await messages(pages[0]))].filter(([, { key }]) => !read.has(key) && read.add(key));
     const faults = await watch.take();
-    for (const [path, subject] of all) {
-      const found = [...(await look(page, path, subject)), ...(await watch.take())];
-      if (found.length) await page.screenshot({ path: artefact(`${path.slice(6).replace('/', '.')}.png`) });
-      faults.push(...found.map((fault) => `${path}: ${fault}`));
-    }
+    await Promise.all(
+      pages.map(async (page) => {
+        for (let next = all.shift(); next; next = all.shift()) {
+          const [path, { subject }] = next;
+          const found = await look(page, path, subject);
+          if (found.length) await page.screenshot({ path: artefact(`${path.slice(6).replace('/', '.')}.png`) });
+          faults.push(...found.map((fault) => `${path}: ${fault}`));
+        }
+      }),
+    );
+    faults.push(...(await watch.take()));
     await context.close();
     none(faults, member.address);
   });

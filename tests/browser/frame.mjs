@@ -10,6 +10,11 @@ import { artefact, web } from './lib/place.mjs';
 import { landed } from './lib/sign_in.mjs';
 import { none } from './lib/watch.mjs';
 
+// An image of the reader's own machine is not asked for over TLS, and so not at all; and the script that would tell of it, which
+// is this test's own, does not run in the frame either.
+const HELD = /^(console error: (Loading the image 'http:\/\/127\.0\.0\.1\/.* violates|Blocked script execution in '[^']*\/body\?pictures=)|failed request: http:\/\/127\.0\.0\.1\/\S* csp$)/;
+// Chromium shows an image that stands alone with a style and a script of its own, which the policy holds too.
+const VIEWER = /^console error: (Applying inline style violates|Blocked script execution in '[^']*\/preview')/;
 const ALONE = /^sandbox; default-src 'none'$/;
 
 let reader;
@@ -17,6 +22,9 @@ before(async () => (reader = await Reader.begin('greta')));
 after(() => reader?.close());
 
 const hrefs = (what) => reader.page.locator(what).evaluateAll((all) => all.map((one) => one.getAttribute('href')));
+
+/** A message beside the empty end of its list: lists are looked at in names.mjs. */
+const alone = (path) => `${path}?before=0.0`;
 
 /** What the frame is filled with. */
 async function inFrame(path, options, where) {
@@ -31,12 +39,12 @@ async function withImages(where) {
   const { page, watch, trap } = reader;
   const once = page.locator('button[name="remote"][value="once"]');
   if (!(await once.count())) return;
-  watch.allowed = (request) => request.resourceType() === 'image' && new URL(request.url()).protocol === 'https:';
+  watch.allowed = (request) => request.resourceType() === 'image';
   const there = landed(page);
   await once.click();
   await there;
   await page.waitForLoadState('networkidle');
-  none(await watch.take(), `${where}, images let in`);
+  none((await watch.take()).filter((fault) => !HELD.test(fault)), `${where}, images let in`);
   const { hits } = trap.take();
   images += hits.length;
   assert.ok(hits.every((hit) => hit.startsWith('GET ')), hits.join());
@@ -69,7 +77,9 @@ async function files(path, links) {
 }
 
 async function preview(link) {
-  const response = await reader.open(link, link);
+  const { response, faults } = await reader.look(reader.page, link);
+  const isImage = (await response.headerValue('content-type')).startsWith('image/');
+  none([...faults, ...(await reader.heard())].filter((fault) => !(isImage && VIEWER.test(fault))), link);
   const headers = await response.allHeaders();
   if (headers['content-type'].startsWith('text/html')) {
     none(frameFaults(headers, await response.text()), link);
@@ -91,7 +101,7 @@ for (const { name, vector } of corpus) {
     try {
       const others = ['reply', 'reply-all', 'forward'].map((kind) => `/mail/compose?${kind}=${spot}`);
       await reader.openAll([`${path}/print`, `${path}/headers`, `${path}/source`, ...others], 'its other pages');
-      await reader.open(path, 'reading');
+      await reader.open(alone(path), 'reading');
       const links = await hrefs('.attachments a');
       await inFrame(`${path}/body`, {}, 'the frame');
       await withImages('reading');

@@ -84,7 +84,7 @@ fn page(ui: &Ui, raw: &Bytes, form: Form, pictures: bool) -> String {
     let view = View::of(raw);
     let remote = if pictures { Remote::Allowed } else { Remote::Blocked };
     let mut safe = view.page(form, remote, Some(COMPOSE));
-    if safe.html.is_empty() {
+    if html::is_blank(&safe.html) {
         safe.html.push_str("<p>");
         html::escape(&mut safe.html, &ui.say("mail-no-text"));
         safe.html.push_str("</p>");
