@@ -46,7 +46,7 @@ fn browser_holds_hostile_messages_in_their_frame() {
 
 #[test]
 fn browser_lets_no_hostile_message_out() {
-    on_demo("frame", &[], Duration::from_secs(300));
+    on_demo("frame", &[], Duration::from_secs(420));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn browser_opens_every_message() {
         eprintln!("SKIPPED: the real messages, as ../shared/mail is not there");
     }
     let environment = [("MAILSTEAD_MAILS", mails.to_str().unwrap())];
-    on_demo("everything", if there { &environment } else { &[] }, Duration::from_secs(300));
+    on_demo("everything", if there { &environment } else { &[] }, Duration::from_secs(420));
 }
 
 #[test]
