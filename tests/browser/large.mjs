@@ -46,8 +46,10 @@ const cutText = (page) =>
 /** Boxes of words and buttons that lie on one another. */
 const overlaps = (page) =>
   page.evaluate(() => {
+    // What stays in view while the rest moves lies on it by design.
+    const stays = (one) => one && (/sticky|fixed/.test(getComputedStyle(one).position) || stays(one.parentElement));
     const seen = [...document.querySelectorAll('main button, main a, main h1, main h2, main summary, main label')].filter(
-      (one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest('.hidden, [popover], .toasts') && one.getClientRects().length,
+      (one) => one.checkVisibility({ visibilityProperty: true }) && !one.closest('.hidden, [popover], .toasts') && !stays(one) && one.getClientRects().length,
     );
     const faults = [];
     seen.forEach((one, at) => {
@@ -85,6 +87,19 @@ async function inAll(page, watch, name, path) {
   }
   none([...faults, ...(await watch.take())], name);
 }
+
+test('what is wrong is noticed', async () => {
+  const { context } = await fresh(browser, { reducedMotion: 'no-preference' });
+  const page = await context.newPage();
+  await page.setContent(
+    `<style>@keyframes k { to { opacity: 0.5 } } p { animation: k 9s } div { overflow: hidden; height: 5px; width: 99px }
+    button { position: absolute; top: 0 } p { overflow: hidden; text-overflow: ellipsis }</style>
+    <main><div>cut in its height</div><p>moves</p><button>one</button><button>other</button></main>`,
+  );
+  const found = [...(await cutText(page)), ...(await overlaps(page)), ...(await moving(page))];
+  assert.deepEqual(found.map((fault) => fault.match(/cut|lies on|moves/)[0]), ['cut', 'lies on', 'moves']);
+  await context.close();
+});
 
 test('reading mail', async (t) => {
   const { context, watch } = await fresh(browser);

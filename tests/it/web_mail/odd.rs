@@ -85,7 +85,8 @@ async fn no_address_makes_a_page_fail() {
     let inbox = desk.id("INBOX").await;
     let mut paths = Vec::new();
     for number in NUMBERS {
-        for rest in ["", "/body", "/print", "/headers", "/source", "/source.eml", "/seen", "/part/1", "/part/1/preview"] {
+        for rest in ["", "/body", "/print", "/headers", "/source", "/source.eml", "/seen", "/part/1", "/part/1/preview"]
+        {
             paths.push(format!("/mail/{inbox}/{number}{rest}"));
             paths.push(format!("/mail/{number}/1{rest}"));
         }
