@@ -63,7 +63,7 @@ impl Finder {
         Self { mailboxes, searches, lists, remembered }
     }
 
-    /// A page of a search, `limit` lines each; the first page looks anew.
+    /// A page of a search, `limit` lines each; the first page looks anew, and one beyond the last is the last.
     ///
     /// # Errors
     /// [`Refusal::NotFound`] for a folder that is not there; [`Refusal::Busy`].
@@ -78,12 +78,14 @@ impl Finder {
             }
         };
         let limit = limit.clamp(1, PAGE);
+        let pages = hits.list.len().div_ceil(limit);
+        let page = page.min(pages.saturating_sub(1));
         let wanted: Vec<_> = hits.list.iter().skip(page * limit).take(limit).copied().collect();
         Ok(Found {
             lines: self.lists.named(who, &wanted).await?,
             total: hits.list.len(),
             page,
-            pages: hits.list.len().div_ceil(limit),
+            pages,
             complete: hits.complete,
         })
     }

@@ -8,7 +8,7 @@ use crate::model::ids::{EmailId, MailboxId, ModSeq, ThreadId, Uid};
 use crate::model::mailbox::{MailboxPath, SpecialUse};
 use crate::store::list::LineRow;
 use crate::store::mailbox::MailboxRow;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
@@ -117,7 +117,9 @@ impl FromStr for Cursor {
     fn from_str(raw: &str) -> Result<Self> {
         let read = || {
             let (at, uid) = raw.split_once('.')?;
-            Some(Self { at: DateTime::from_timestamp_micros(at.parse().ok()?)?, uid: uid.parse().ok()? })
+            let at = DateTime::from_timestamp_micros(at.parse().ok()?)?;
+            // The years of mail; the database holds not many more.
+            (0..=9999).contains(&at.year()).then_some(Self { at, uid: uid.parse().ok()? })
         };
         read().ok_or(Refusal::Invalid("that is no place in a list"))
     }

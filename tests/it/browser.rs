@@ -34,6 +34,42 @@ fn browser_writes_and_sends() {
     on_demo("compose", &[], Duration::from_secs(180));
 }
 
+#[test]
+fn browser_reads_mail() {
+    on_demo("reading", &[], Duration::from_secs(240));
+}
+
+#[test]
+fn browser_holds_hostile_messages_in_their_frame() {
+    script("corpus", &[], Duration::from_secs(180));
+}
+
+#[test]
+fn browser_lets_no_hostile_message_out() {
+    on_demo("frame", &[], Duration::from_secs(420));
+}
+
+#[test]
+fn browser_shows_hostile_names_as_text() {
+    on_demo("names", &[], Duration::from_secs(180));
+}
+
+#[test]
+fn browser_opens_every_message() {
+    let mails = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/mail");
+    let there = mails.is_dir();
+    if !there {
+        eprintln!("SKIPPED: the real messages, as ../shared/mail is not there");
+    }
+    let environment = [("MAILSTEAD_MAILS", mails.to_str().unwrap())];
+    on_demo("everything", if there { &environment } else { &[] }, Duration::from_secs(420));
+}
+
+#[test]
+fn browser_reads_mail_in_large_text() {
+    on_demo("large", &[], Duration::from_secs(180));
+}
+
 /// From an empty data directory to a community; `scripts`: on or off.
 fn journey(scripts: &str) {
     let place = Place::new();

@@ -59,6 +59,17 @@ pub struct Safe {
     pub cut: bool,
 }
 
+/// Whether there is nothing to see in HTML that was made safe: neither words nor pictures.
+pub fn is_blank(html: &str) -> bool {
+    let blank = |text: &str| text.replace("&nbsp;", " ").trim().is_empty();
+    let mut pieces = html.split('<');
+    pieces.next().is_none_or(blank)
+        && pieces.all(|piece| {
+            let (tag, text) = piece.split_once('>').unwrap_or((piece, ""));
+            !tag.starts_with("img") && blank(text)
+        })
+}
+
 /// Makes HTML safe. The cost is bounded, whatever stands in it.
 pub fn sanitise(html: &str, options: &Options<'_>) -> Safe {
     let short = &html[..html.floor_char_boundary(SOURCE)];

@@ -141,6 +141,16 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
     out
 }
 
+#[test]
+fn what_shows_nothing_is_blank() {
+    for blank in ["", " \n", "<div>\n<p>&nbsp;<br></p><hr>\u{a0}</div>", "<p title=\"x\"></p>"] {
+        assert!(is_blank(blank), "{blank}");
+    }
+    for shown in ["x", "<p>x</p>", "<p>&lt;</p>", "<div><img src=\"data:image/gif;base64,\"></div>"] {
+        assert!(!is_blank(shown), "{shown}");
+    }
+}
+
 /// Nothing that a page of ours shows as text may turn round or end a line.
 fn assert_shown(name: &str, text: &str) {
     assert!(!text.chars().any(|c| c.is_control() || shown::is_bidi_control(c)), "{name}: {text:?}");

@@ -28,17 +28,12 @@ export async function submit(page, field) {
   return arrived;
 }
 
-/** The answer to the next navigation, redirects followed, once its page is loaded. */
+/** The answer to the next navigation to another page, redirects followed, once that page is loaded. */
 export async function landed(page) {
-  let loaded;
-  const arrives = (response) => {
-    const isPage = response.request().isNavigationRequest() && response.frame() === page.mainFrame();
-    const found = isPage && ![301, 302, 303, 307, 308].includes(response.status());
-    // Until then the page before it is the one that is there.
-    if (found) loaded = page.waitForEvent('load');
-    return found;
-  };
-  const response = await page.waitForResponse(arrives);
-  await loaded;
-  return response;
+  for (;;) {
+    // Not by its answer: that is there before the page is, while the one before still counts as loaded.
+    const response = await page.waitForNavigation();
+    // None: the page went on under another address.
+    if (response) return response;
+  }
 }
