@@ -5,9 +5,8 @@
 use super::content::new_blob_of;
 use super::directory::{Directory, Resolved};
 use super::dispatch::{Dispatch, Envelope, Ready};
-use super::draft::{Drafts, Mode, built, compose, remove_message};
+use super::draft::{Drafts, Loaded, Mode, built, remove_message};
 use super::dsn::{Action, Report, Reported, post};
-use super::letter::{self, Party};
 use super::login::Identity;
 use super::mailbox::Mailboxes;
 use super::message::Messages;
@@ -15,16 +14,19 @@ use super::reader::FORWARDED;
 use super::spool::SpoolRoom;
 use super::submission::Submission;
 use super::{Base, Refusal, Result};
+use crate::mime::compose::Copy;
+use crate::mime::people::each_typed;
 use crate::mime::submission::signed_in_field;
 use crate::model::address::{Address, Domain};
 use crate::model::dsn::{BodyKind, DsnRequest, Notify, Ret};
 use crate::model::event::Event;
 use crate::model::flags::{FlagChange, Keyword, SystemFlags};
-use crate::model::ids::{DraftId, MailboxId, OutboxId};
+use crate::model::ids::{DraftId, MailboxId, OutboxId, UploadId};
 use crate::model::mailbox::SpecialUse;
 use crate::model::uidset::UidSet;
 use crate::store::Tx;
 use crate::store::append::NewMessage;
+use crate::store::blob::NewBlob;
 use crate::store::draft::DraftRow;
 use crate::store::message::Expunge;
 use crate::store::outbox::{HeldRow, NewHeld};
@@ -106,6 +108,15 @@ impl RecipientFault {
     }
 }
 
+/// A message that has passed all checks.
+struct Ripe {
+    sender: Address,
+    recipients: Vec<Address>,
+    blob: Arc<NewBlob>,
+    /// What it was made of.
+    files: Vec<UploadId>,
+}
+
 /// Sends what members write. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbox {
@@ -160,27 +171,27 @@ impl Outbox {
         if recipients.len() > RECIPIENTS {
             return Err(Refusal::Limit("a message can have 500 recipients"));
         }
-        let (files, _budget) = self.drafts.load(who, &row).await?;
-        let (to, cc) = (letter::known_parties(&row.text.to), letter::known_parties(&row.text.cc));
-        let bytes = built(compose(who, &row, to, cc, files, self.base.clock.now())).await?;
+        let files = self.drafts.load(who, &row).await?;
+        let ids = files.ids();
+        let bytes = built(who, &row, files.enclosures, Copy::Sent, self.base.clock.now()).await?;
         let limit = self.room.message_limit();
         if bytes.len() as u64 > limit {
             return Err(Refusal::TooLarge(limit));
         }
         self.messages.check_room(who, bytes.len() as u64).await?;
         let blob = new_blob_of(Arc::new(bytes)).await?;
-        self.hold(who, draft, revision, Some((sender, recipients, blob))).await
+        self.hold(who, draft, revision, Some(Ripe { sender, recipients, blob, files: ids })).await
     }
 
     /// Every recipient once, or those that can't be reached.
     async fn recipients(&self, row: &DraftRow) -> Result<std::result::Result<Vec<Address>, Vec<RefusedRecipient>>> {
         let (mut out, mut refused, mut known) = (Vec::new(), Vec::new(), HashSet::new());
         for typed in [&row.text.to, &row.text.cc, &row.text.bcc] {
-            for entry in letter::each_party(typed) {
-                let Party { address, .. } = match entry {
-                    Ok(party) => party,
-                    Err(typed) => {
-                        refused.push(RefusedRecipient { typed, fault: RecipientFault::Unreadable });
+            for entry in each_typed(typed) {
+                let address = match entry {
+                    Ok((_, address)) => address,
+                    Err(bad) => {
+                        refused.push(RefusedRecipient { typed: bad.text, fault: RecipientFault::Unreadable });
                         continue;
                     }
                 };
@@ -197,23 +208,20 @@ impl Outbox {
     }
 
     /// Writes what is to be sent, unless it is being sent already.
-    async fn hold(
-        &self,
-        who: &Identity,
-        draft: DraftId,
-        revision: i64,
-        message: Option<(Address, Vec<Address>, Arc<crate::store::blob::NewBlob>)>,
-    ) -> Result<Sending> {
+    async fn hold(&self, who: &Identity, draft: DraftId, revision: i64, message: Option<Ripe>) -> Result<Sending> {
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         let row = tx.draft_lock(who.account(), draft).await?.ok_or(Refusal::NotFound)?;
         if let Some((id, held, until)) = tx.outbox_of_draft(draft).await? {
             return Ok(if held == revision { Sending::Held(Held { id, until }) } else { Sending::Changed });
         }
-        // Taken back between the look and the lock, or saved meanwhile.
-        let (Some((sender, recipients, blob)), true) = (message, row.revision == revision) else {
+        // Taken back between the look and the lock, or saved meanwhile, or with another file.
+        let (Some(Ripe { sender, recipients, blob, files }), true) = (message, row.revision == revision) else {
             return Ok(Sending::Changed);
         };
+        if !Loaded::are_all(&mut tx, who, draft, &files).await? {
+            return Ok(Sending::Changed);
+        }
         let until = now + self.base.settings.duration("send.undo");
         let recipients: Vec<String> = recipients.iter().map(Address::to_string).collect();
         let new = NewHeld {
@@ -329,7 +337,7 @@ impl Outbox {
             let now = self.base.clock.now();
             mark_source(&mut tx, &draft, &forwarded, now).await?;
             remove_message(&mut tx, draft.message, Expunge::Moved, now).await?;
-            tx.draft_remove(draft.id).await?;
+            tx.draft_sent(draft.id, now).await?;
         }
         tx.commit_for_certain(&self.base.store).await?;
         Ok(true)

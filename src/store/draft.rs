@@ -11,7 +11,7 @@ macro_rules! draft_columns {
     ($rest:literal) => {
         concat!(
             "SELECT d.id, d.revision, d.sender, d.to_text, d.cc_text, d.bcc_text, d.subject, d.body, d.mode, d.source,
-                d.source_uid, d.in_reply_to, d.refs, d.message_id, d.mailbox, d.uid, d.filed, d.updated_at, o.id
+                d.source_uid, d.in_reply_to, d.refs, d.message_id, d.mailbox, d.uid, d.filed, d.updated_at, o.id, d.held, d.discarded_at IS NOT NULL
             FROM draft d LEFT JOIN outbox o ON o.draft = d.id ",
             $rest
         )
@@ -27,6 +27,8 @@ sql! {
         WHERE (SELECT count(*) FROM draft WHERE account = $1 AND discarded_at IS NULL) < $15
         ON CONFLICT (account, form) DO NOTHING RETURNING id";
     DRAFT_GET = draft_columns!("WHERE d.id = $2 AND d.account = $1 AND d.discarded_at IS NULL");
+    /// Those that are sent or thrown away too.
+    DRAFT_PAST = draft_columns!("WHERE d.id = $2 AND d.account = $1");
     DRAFT_LOCK = draft_columns!("WHERE d.id = $2 AND d.account = $1 AND d.discarded_at IS NULL FOR UPDATE OF d");
     DRAFT_OF_MESSAGE = draft_columns!(
         "WHERE d.account = $1 AND d.mailbox = $2 AND d.uid = $3 AND d.discarded_at IS NULL ORDER BY d.id DESC LIMIT 1");
@@ -41,11 +43,14 @@ sql! {
     DRAFT_FILED = "UPDATE draft SET mailbox = $2, uid = $3, filed = $4 WHERE id = $1";
     DRAFT_HELD = "UPDATE draft SET held = $2 WHERE id = $1";
     DRAFT_DISCARD = "UPDATE draft SET discarded_at = $2, mailbox = NULL, uid = NULL, form = NULL WHERE id = $1";
+    /// The form that began it is known on: it does not send once more.
+    DRAFT_SENT = "UPDATE draft SET held = true, discarded_at = $2, mailbox = NULL, uid = NULL WHERE id = $1";
     /// Back as one that is not filed.
     DRAFT_REVIVE = "
-        UPDATE draft SET discarded_at = NULL, filed = 0 WHERE account = $1 AND id = $2 AND discarded_at IS NOT NULL";
+        UPDATE draft SET discarded_at = NULL, filed = 0
+        WHERE account = $1 AND id = $2 AND discarded_at IS NOT NULL AND NOT held";
     DRAFT_REMOVE = "DELETE FROM draft WHERE id = $1";
-    /// Those thrown away, and those whose text is in a message that somebody has removed.
+    /// Those thrown away or sent, and those whose text is in a message that somebody has removed.
     DRAFT_SWEEP = "
         DELETE FROM draft WHERE id IN (
             SELECT id FROM draft d WHERE discarded_at < $1
@@ -83,6 +88,14 @@ pub struct NewDraft<'a> {
     pub form: Option<&'a str>,
 }
 
+/// What became of a draft that nobody writes on any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Sent,
+    /// It can be had back.
+    Discarded,
+}
+
 /// A row of `draft`.
 #[derive(Debug, Clone)]
 pub struct DraftRow {
@@ -101,6 +114,8 @@ pub struct DraftRow {
     pub updated_at: DateTime<Utc>,
     /// It is being sent.
     pub outbox: Option<OutboxId>,
+    /// `None`: it is being written.
+    pub fate: Option<Fate>,
 }
 
 fn draft_row(row: &PgRow) -> Result<DraftRow> {
@@ -125,12 +140,23 @@ fn draft_row(row: &PgRow) -> Result<DraftRow> {
         filed: row.try_get(16)?,
         updated_at: row.try_get(17)?,
         outbox: row.try_get(18)?,
+        fate: match (row.try_get(20)?, row.try_get(19)?) {
+            (false, _) => None,
+            (true, true) => Some(Fate::Sent),
+            (true, false) => Some(Fate::Discarded),
+        },
     })
 }
 
 impl Store {
     pub async fn draft_get(&self, account: AccountId, id: DraftId) -> Result<Option<DraftRow>> {
         let row = sqlx::query(DRAFT_GET).bind(account).bind(id).fetch_optional(self.read()).await?;
+        row.as_ref().map(draft_row).transpose()
+    }
+
+    /// The draft, sent or thrown away or not.
+    pub async fn draft_past(&self, account: AccountId, id: DraftId) -> Result<Option<DraftRow>> {
+        let row = sqlx::query(DRAFT_PAST).bind(account).bind(id).fetch_optional(self.read()).await?;
         row.as_ref().map(draft_row).transpose()
     }
 
@@ -145,7 +171,7 @@ impl Store {
         row.as_ref().map(draft_row).transpose()
     }
 
-    /// The draft that a form began.
+    /// The draft that a form began, also once it is sent.
     pub async fn draft_of_form(&self, account: AccountId, form: &str) -> Result<Option<DraftRow>> {
         let row = sqlx::query(DRAFT_OF_FORM).bind(account).bind(form).fetch_optional(self.read()).await?;
         row.as_ref().map(draft_row).transpose()
@@ -234,6 +260,13 @@ impl Tx {
     /// Throws a draft away, for a day.
     pub async fn draft_discard(&mut self, id: DraftId, now: DateTime<Utc>) -> Result<()> {
         sqlx::query(DRAFT_DISCARD).bind(id).bind(now).execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// It is sent; its files go.
+    pub async fn draft_sent(&mut self, id: DraftId, now: DateTime<Utc>) -> Result<()> {
+        self.upload_of_draft_remove(id).await?;
+        sqlx::query(DRAFT_SENT).bind(id).bind(now).execute(self.conn()).await?;
         Ok(())
     }
 

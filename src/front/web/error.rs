@@ -23,6 +23,8 @@ pub(super) enum Fault {
     Foreign,
     /// The form was made for another session: shown again, for the person to say whether it still holds.
     OldForm(Fields),
+    /// The database is away: what was typed is given back, to be sent once more.
+    Away(Fields),
     /// An act that needs a fresh proof of who it is; the form goes on after it.
     Unproved(Option<Fields>),
     /// Nobody has claimed the server yet.
@@ -37,6 +39,13 @@ pub(super) enum Fault {
     TooMuch,
     /// It took too long to arrive.
     Slow,
+}
+
+impl Fault {
+    /// Whether it is the database's.
+    pub fn is_away(&self) -> bool {
+        matches!(self, Self::Refused(refusal) if matches!(**refusal, Refusal::Unavailable))
+    }
 }
 
 impl From<Refusal> for Fault {
@@ -76,7 +85,10 @@ struct UnclaimedPage {
 #[template(path = "error/old_form.html")]
 struct OldFormPage {
     ui: Ui,
+    title: String,
+    words: String,
     action: String,
+    token: String,
     fields: Vec<(String, String)>,
 }
 
@@ -93,8 +105,16 @@ pub(super) async fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response
             redirect(&ui.sign_in_url())
         }
         Fault::OldForm(fields) => {
-            let (action, fields) = (ui.path().to_owned(), fields.carried());
-            rendered(StatusCode::FORBIDDEN, &OldFormPage { ui, action, fields })
+            let (title, words) = (ui.say("old-form-title"), ui.say("old-form-words"));
+            let (action, token, fields) = (ui.path().to_owned(), ui.csrf().to_owned(), fields.carried());
+            rendered(StatusCode::FORBIDDEN, &OldFormPage { ui, title, words, action, token, fields })
+        }
+        Fault::Away(fields) => {
+            let (title, words) = (ui.say("fault-unavailable-title"), ui.say("fault-away"));
+            // It is still the form of whoever it was made for.
+            let (action, token) = (ui.path().to_owned(), fields.text("csrf").to_owned());
+            let page = OldFormPage { ui, title, words, action, token, fields: fields.carried() };
+            rendered(StatusCode::SERVICE_UNAVAILABLE, &page)
         }
         Fault::Unproved(fields) => match super::page::sudo::ask(web, visitor, ui, fields).await {
             Ok(asked) => asked,
@@ -141,7 +161,7 @@ fn status(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::TooMuch => (StatusCode::PAYLOAD_TOO_LARGE, "too-much"),
         Fault::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
         // These have pages of their own.
-        Fault::OldForm(_) | Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => {
+        Fault::Away(_) | Fault::OldForm(_) | Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => {
             (StatusCode::FORBIDDEN, "foreign")
         }
     }

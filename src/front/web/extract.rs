@@ -7,7 +7,7 @@ use super::visitor::Visitor;
 use crate::model::secret::Secret;
 use crate::service::account::Actor;
 use crate::service::session::{Session, Stage};
-use axum::body::to_bytes;
+use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header;
 use axum::http::request::Parts;
@@ -130,18 +130,20 @@ impl Fields {
         self
     }
 
+    /// Reads a form of this site's, whoever it was made for.
+    pub async fn receive(parts: &Parts, body: Body, web: &Web) -> Result<Self, Fault> {
+        check_site(parts, web)?;
+        let octets = tokio::time::timeout(ARRIVES, to_bytes(body, MOST)).await.map_err(|_| Fault::Slow)?;
+        let octets = octets.map_err(|_| Fault::TooMuch)?;
+        let fields: Vec<_> = form_urlencoded::parse(&octets).into_owned().take(FIELDS + 1).collect();
+        if fields.len() > FIELDS { Err(Fault::TooMuch) } else { Ok(Self(fields)) }
+    }
+
     /// Reads and checks a form that is sent as `application/x-www-form-urlencoded`.
     async fn read(request: Request, web: &Web) -> Result<Self, Fault> {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, web).await?;
-        check_site(&parts, web)?;
-        let octets = tokio::time::timeout(ARRIVES, to_bytes(body, MOST)).await.map_err(|_| Fault::Slow)?;
-        let octets = octets.map_err(|_| Fault::TooMuch)?;
-        let fields: Vec<_> = form_urlencoded::parse(&octets).into_owned().take(FIELDS + 1).collect();
-        if fields.len() > FIELDS {
-            return Err(Fault::TooMuch);
-        }
-        let fields = Self(fields);
+        let fields = Self::receive(&parts, body, web).await?;
         // Scripts say it in a header.
         let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
         if is_ours(fields.text("csrf"), &visitor, web) || is_ours(header, &visitor, web) {

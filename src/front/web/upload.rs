@@ -7,8 +7,8 @@ use super::extract::{ARRIVES, Fields, MOST, check_site, is_ours};
 use super::visitor::Visitor;
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use multer::{Field, Multipart};
 use std::io;
@@ -155,13 +155,38 @@ impl FromRequest<Web> for FileForm {
     type Rejection = Fault;
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, Fault> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let Ok(boundary) = multer::parse_boundary(kind) else {
+        let Some(boundary) = boundary(request.headers()) else {
             return Ok(Self { fields: Fields::from_request(request, web).await?, files: None });
         };
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, web).await?;
-        check_site(&parts, web)?;
+        let form = Self::receive(&parts, body, boundary, web).await?;
+        if form.is_ours(&parts, &visitor, web) {
+            return Ok(form);
+        }
+        let fields = form.into_fields().await;
+        if visitor.has_ended() { Err(Fault::SignIn) } else { Err(Fault::OldForm(fields)) }
+    }
+}
+
+fn boundary(headers: &HeaderMap) -> Option<String> {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    multer::parse_boundary(kind).ok()
+}
+
+/// What was typed in a form of this site's that can't be acted on now. `None`: it can't be read.
+pub(super) async fn typed(request: Request, web: &Web) -> Option<Fields> {
+    let (parts, body) = request.into_parts();
+    match boundary(&parts.headers) {
+        None => Fields::receive(&parts, body, web).await.ok(),
+        Some(boundary) => Some(FileForm::receive(&parts, body, boundary, web).await.ok()?.into_fields().await),
+    }
+}
+
+impl FileForm {
+    /// Reads the fields of a form of this site's, whoever it was made for, up to its first file.
+    async fn receive(parts: &Parts, body: Body, boundary: String, web: &Web) -> Result<Self, Fault> {
+        check_site(parts, web)?;
         // What is over the limit is read too, as far as that makes sense: the browser hears of it when it has sent all.
         let most = web.services().uploads.limit() * 2 + MOST as u64;
         let read = Arc::<AtomicU64>::default();
@@ -170,22 +195,17 @@ impl FromRequest<Web> for FileForm {
         let mut files = Files { parts: parts_of_it, current: None, is_new: true, read, broken: false };
         let mut fields = Fields::default();
         tokio::time::timeout(ARRIVES, files.advance(&mut fields)).await.map_err(|_| Fault::Slow)??;
-        let mut form = Self { fields, files: Some(files) };
-        if form.is_ours(&parts, &visitor, web) {
-            return Ok(form);
-        }
-        let brings_files = form.files.as_ref().is_some_and(|files| files.current.is_some());
-        form.drop_files().await;
-        if visitor.has_ended() {
-            return Err(Fault::SignIn);
-        }
-        // Sent once more it would do its act without the files.
-        let fields = if brings_files { form.fields.without("act") } else { form.fields };
-        Err(Fault::OldForm(fields))
+        Ok(Self { fields, files: Some(files) })
     }
-}
 
-impl FileForm {
+    /// Its fields, to be sent once more by whoever typed them. Without its files it would do something else: nothing but
+    /// keep what was typed.
+    pub async fn into_fields(mut self) -> Fields {
+        let brings_files = self.files.as_ref().is_some_and(|files| files.current.is_some());
+        self.drop_files().await;
+        if brings_files { self.fields.without("act") } else { self.fields }
+    }
+
     fn is_ours(&self, parts: &Parts, visitor: &Visitor, web: &Web) -> bool {
         let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
         is_ours(self.fields.text("csrf"), visitor, web) || is_ours(header, visitor, web)

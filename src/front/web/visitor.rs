@@ -249,7 +249,11 @@ pub(super) async fn receive(State(web): State<Web>, mut request: Request, next: 
     };
     request.extensions_mut().insert(visitor.clone());
     let mut answer = match fault {
-        // The database is away: nobody can be told from a stranger now.
+        // The database is away: nobody can be told from a stranger now. What somebody typed goes back to them.
+        Some(fault) if fault.is_away() && !request.method().is_safe() => {
+            let fault = super::upload::typed(request, &web).await.map_or(fault, Fault::Away);
+            super::error::page(&web, &visitor, fault).await
+        }
         Some(fault) => super::error::page(&web, &visitor, fault).await,
         None => {
             let mut answer = next.run(request).await;

@@ -42,6 +42,7 @@ fault-full-title = The disk is full
 fault-full = There is no space left for anything new. An administrator has to make room; what is there is safe.
 fault-unavailable-title = The database does not answer
 fault-unavailable = Nothing is lost. This page comes back by itself as soon as the database does.
+fault-away = Nothing was done yet. What you filled in is still here: send it once more in a moment. Files have to be chosen again.
 fault-internal-title = Something is wrong on our side
 fault-internal = The cause is in the server’s log. Nothing you did is at fault; try again, and tell an administrator if it stays so.
 
