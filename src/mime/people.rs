@@ -100,9 +100,10 @@ pub fn known(text: &str) -> Vec<Person> {
     each_typed(text).flatten().map(|(person, _)| person).collect()
 }
 
-/// People in one line of text, as [`typed`] reads them.
+/// People in one line of text, as [`typed`] reads them. Addresses stay to the letter: another one is another's.
 pub fn listed(people: &[Person]) -> String {
-    people.iter().map(|person| person.shown().to_string()).collect::<Vec<_>>().join(", ")
+    let one = |person: &Person| Person { name: shown::line(&person.name, NAME), ..person.clone() }.to_string();
+    people.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Cuts at commas, semicolons and line ends outside of quotes and angle brackets; empty entries go.

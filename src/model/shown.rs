@@ -52,7 +52,8 @@ pub fn line(text: &str, most: usize) -> String {
         count += 1;
     }
     out.truncate(out.trim_end().len());
-    out
+    // What was left out may have stood between a letter and its accent.
+    if out.is_ascii() { out } else { out.nfc().collect() }
 }
 
 /// A file name that is nothing but a name on every system: no path, no control, no reserved word. Empty: there was none.

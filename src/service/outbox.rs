@@ -21,7 +21,7 @@ use crate::model::address::{Address, Domain};
 use crate::model::dsn::{BodyKind, DsnRequest, Notify, Ret};
 use crate::model::event::Event;
 use crate::model::flags::{FlagChange, Keyword, SystemFlags};
-use crate::model::ids::{DraftId, MailboxId, OutboxId, UploadId};
+use crate::model::ids::{DraftId, MailboxId, OutboxId, Uid, UploadId};
 use crate::model::mailbox::SpecialUse;
 use crate::model::uidset::UidSet;
 use crate::store::Tx;
@@ -323,24 +323,40 @@ impl Outbox {
         let forwarded = Keyword::parse(FORWARDED).into_iter().collect::<Vec<_>>();
         let forwarded = self.messages.keyword_ids(who.account(), &forwarded).await?;
         let ready = self.prepare(&who, held, &sender, &recipients, bytes).await?;
+        let source = self.source(held).await?;
         let mut tx = self.base.store.begin().await?;
         if !tx.outbox_take(held.id).await? {
             return Ok(false);
         }
         // Locked before the mailboxes, as by whoever files it.
         let draft = tx.draft_lock(who.account(), held.draft).await?;
-        let others = draft.iter().flat_map(|draft| [draft.source, draft.message]).flatten().map(|(mailbox, _)| mailbox);
+        let filed = draft.as_ref().and_then(|draft| draft.message);
+        let others = [source, filed].into_iter().flatten().map(|(mailbox, _)| mailbox);
         let boxes: Vec<MailboxId> = ready.mailboxes().chain(others).collect();
         tx.mailbox_lock(&boxes).await?;
         ready.write(&mut tx, &self.base.store).await?;
         if let Some(draft) = draft {
             let now = self.base.clock.now();
-            mark_source(&mut tx, &draft, &forwarded, now).await?;
+            mark_source(&mut tx, source, Mode::of(draft.mode), &forwarded, now).await?;
             remove_message(&mut tx, draft.message, Expunge::Moved, now).await?;
             tx.draft_sent(draft.id, now).await?;
         }
         tx.commit_for_certain(&self.base.store).await?;
         Ok(true)
+    }
+
+    /// Where the message is that is answered or passed on: many are put away while the answer waits.
+    async fn source(&self, held: &HeldRow) -> Result<Option<(MailboxId, Uid)>> {
+        let store = &self.base.store;
+        let Some(draft) = store.draft_get(held.account, held.draft).await? else { return Ok(None) };
+        let Some((mailbox, uid)) = draft.source else { return Ok(None) };
+        if store.message_flags(mailbox, uid).await?.is_some() {
+            return Ok(draft.source);
+        }
+        match draft.in_reply_to.or(draft.references.last().cloned()) {
+            Some(id) => Ok(store.source_moved(held.account, &id).await?),
+            None => Ok(None),
+        }
     }
 
     /// All ends of a message, with the copy in Sent, and a report on those that can't be reached any more.
@@ -436,9 +452,15 @@ fn reported(to: &Address, fault: RecipientFault) -> Reported {
 }
 
 /// The message that was answered or passed on says so from now on.
-async fn mark_source(tx: &mut Tx, draft: &DraftRow, forwarded: &[i16], now: DateTime<Utc>) -> Result<()> {
-    let Some((mailbox, uid)) = draft.source else { return Ok(()) };
-    let flags = match Mode::of(draft.mode) {
+async fn mark_source(
+    tx: &mut Tx,
+    source: Option<(MailboxId, Uid)>,
+    mode: Mode,
+    forwarded: &[i16],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Some((mailbox, uid)) = source else { return Ok(()) };
+    let flags = match mode {
         Mode::New => return Ok(()),
         Mode::Reply | Mode::ReplyAll => (SystemFlags::ANSWERED, &[][..]),
         Mode::Forward => (SystemFlags::empty(), forwarded),

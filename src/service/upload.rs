@@ -5,11 +5,11 @@ use super::login::Identity;
 use super::reader::{Opened, Reader};
 use super::spool::{Hash, SpoolRoom};
 use super::{Base, Refusal, Result};
-use crate::model::ids::{DraftId, UploadId};
+use crate::model::ids::{AccountId, DraftId, UploadId};
 use crate::model::shown;
 use crate::store::Tx;
 use crate::store::blob::CHUNK;
-use crate::store::upload::{NewUpload, UploadRow};
+use crate::store::upload::{NewUpload, UploadRow, UploadUsage};
 use chrono::TimeDelta;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -21,11 +21,14 @@ const MESSAGES: u64 = 4;
 const GROWTH: (u64, u64) = (57, 78);
 /// Left for the text of the message.
 const TEXT: u64 = 64 << 10;
+/// Chunks of a file between two looks at what else has come meanwhile.
+const LOOK: u32 = 16;
 /// What broke off longer ago holds no room any more.
 const BROKEN: TimeDelta = TimeDelta::hours(1);
 
 const ANYTHING: &str = "application/octet-stream";
 const BEING_SENT: Refusal = Refusal::InUse("the message is being sent");
+const TOO_MANY: Refusal = Refusal::Limit("too many files are waiting: send or discard some drafts first");
 
 /// A file that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +68,8 @@ pub struct Uploads {
 
 /// A file that is coming.
 struct Writing<'a> {
-    base: &'a Base,
+    uploads: &'a Uploads,
+    account: AccountId,
     id: UploadId,
     draft: Option<DraftId>,
     hash: Hash,
@@ -214,18 +218,26 @@ impl Uploads {
         if let Some(draft) = draft {
             self.check_draft(who, draft).await?;
         }
-        let fresh = self.base.clock.now() - BROKEN;
-        let usage = self.base.store.upload_usage(who.account(), draft, fresh).await?;
+        let usage = self.usage(who.account(), draft).await?;
         let limit = self.limit();
-        let of_account = (self.room.message_limit() * MESSAGES).saturating_sub(usage.octets);
+        let of_account = self.most().saturating_sub(usage.octets);
         if usage.files >= FILES || of_account == 0 {
-            return Err(Refusal::Limit("too many files are waiting: send or discard some drafts first"));
+            return Err(TOO_MANY);
         }
         let room = limit.saturating_sub(if draft.is_some() { usage.of_draft } else { 0 });
         if announced.is_some_and(|size| size > room) {
             return Err(Refusal::TooLarge(limit));
         }
         Ok((room.min(of_account), limit))
+    }
+
+    async fn usage(&self, account: AccountId, draft: Option<DraftId>) -> Result<UploadUsage> {
+        Ok(self.base.store.upload_usage(account, draft, self.base.clock.now() - BROKEN).await?)
+    }
+
+    /// Octets that all files of an account may have.
+    fn most(&self) -> u64 {
+        self.room.message_limit() * MESSAGES
     }
 
     async fn begin(&self, who: &Identity, file: Announced<'_>) -> Result<Writing<'_>> {
@@ -235,7 +247,8 @@ impl Uploads {
         let new = NewUpload { account: who.account(), name: &name, media_type: &media_type, draft: file.draft };
         let id = self.base.store.upload_begin(new, self.base.clock.now()).await?;
         let (hash, chunk) = (Hash::default(), Vec::with_capacity(CHUNK));
-        Ok(Writing { base: &self.base, id, draft: file.draft, hash, chunk, chunks: 0, size: 0, room, limit })
+        let (account, draft) = (who.account(), file.draft);
+        Ok(Writing { uploads: self, account, id, draft, hash, chunk, chunks: 0, size: 0, room, limit })
     }
 
     async fn end(&self, who: &Identity, writing: Writing<'_>, outcome: Result<()>) -> Result<Upload> {
@@ -272,11 +285,20 @@ impl Writing<'_> {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        if !self.base.store.upload_chunk(self.id, self.chunks, &self.chunk).await? {
+        if !self.uploads.base.store.upload_chunk(self.id, self.chunks, &self.chunk).await? {
             return Err(Refusal::NotFound);
         }
         self.chunks += 1;
         self.chunk.clear();
+        // Many at once had all the same room when they began.
+        if self.chunks.is_multiple_of(LOOK) {
+            if self.uploads.room.is_full() {
+                return Err(Refusal::Full);
+            }
+            if self.uploads.usage(self.account, None).await?.octets > self.uploads.most() {
+                return Err(TOO_MANY);
+            }
+        }
         Ok(())
     }
 
@@ -284,9 +306,10 @@ impl Writing<'_> {
         if !self.chunk.is_empty() {
             self.flush().await?;
         }
-        let mut tx = self.base.store.begin().await?;
+        let Base { store, clock, .. } = &self.uploads.base;
+        let mut tx = store.begin().await?;
         check_open(&mut tx, self.draft).await?;
-        if !tx.upload_finish(self.id, self.hash.finish(), self.size, self.base.clock.now()).await? {
+        if !tx.upload_finish(self.id, self.hash.finish(), self.size, clock.now()).await? {
             return Err(Refusal::NotFound);
         }
         Ok(tx.commit().await?)

@@ -1,5 +1,6 @@
 //! Messages being written in the browser.
 
+use super::blob::ref_hash;
 use super::sql::sql;
 use super::{Result, Store, Tx};
 use crate::model::ids::{AccountId, DraftId, MailboxId, OutboxId, Uid};
@@ -27,6 +28,13 @@ sql! {
         WHERE (SELECT count(*) FROM draft WHERE account = $1 AND discarded_at IS NULL) < $15
         ON CONFLICT (account, form) DO NOTHING RETURNING id";
     DRAFT_GET = draft_columns!("WHERE d.id = $2 AND d.account = $1 AND d.discarded_at IS NULL");
+    /// Where a message of the account is now that was moved, by its Message-ID.
+    SOURCE_MOVED = "
+        SELECT m.mailbox, m.uid FROM thread_ref r
+        JOIN message m ON m.thread = r.thread
+        JOIN mailbox b ON b.id = m.mailbox AND b.account = r.account AND b.removed_at IS NULL
+        JOIN content c ON c.blob = m.blob AND c.message_id = $3
+        WHERE r.account = $1 AND r.ref = $2 ORDER BY m.saved_at DESC LIMIT 1";
     /// Those that are sent or thrown away too.
     DRAFT_PAST = draft_columns!("WHERE d.id = $2 AND d.account = $1");
     DRAFT_LOCK = draft_columns!("WHERE d.id = $2 AND d.account = $1 AND d.discarded_at IS NULL FOR UPDATE OF d");
@@ -41,6 +49,8 @@ sql! {
             revision = revision + 1, updated_at = $10
         WHERE account = $1 AND id = $2 AND revision = $3 AND NOT held AND discarded_at IS NULL RETURNING revision";
     DRAFT_FILED = "UPDATE draft SET mailbox = $2, uid = $3, filed = $4 WHERE id = $1";
+    /// Unless it has one.
+    DRAFT_ADOPT = "UPDATE draft SET mailbox = $2, uid = $3, filed = $4 WHERE id = $1 AND mailbox IS NULL";
     DRAFT_HELD = "UPDATE draft SET held = $2 WHERE id = $1";
     DRAFT_DISCARD = "UPDATE draft SET discarded_at = $2, mailbox = NULL, uid = NULL, form = NULL WHERE id = $1";
     /// The form that began it is known on: it does not send once more.
@@ -160,6 +170,17 @@ impl Store {
         row.as_ref().map(draft_row).transpose()
     }
 
+    /// Where a message is that was moved since it was answered or passed on, by its id without angle brackets.
+    pub async fn source_moved(&self, account: AccountId, message_id: &str) -> Result<Option<(MailboxId, Uid)>> {
+        let row: Option<(MailboxId, i64)> = sqlx::query_as(SOURCE_MOVED)
+            .bind(account)
+            .bind(ref_hash(message_id))
+            .bind(message_id)
+            .fetch_optional(self.background())
+            .await?;
+        Ok(row.map(|(mailbox, uid)| (mailbox, uid as u32)))
+    }
+
     /// The draft whose copy for other clients this message is.
     pub async fn draft_of_message(&self, account: AccountId, mailbox: MailboxId, uid: Uid) -> Result<Option<DraftRow>> {
         let row = sqlx::query(DRAFT_OF_MESSAGE)
@@ -246,6 +267,18 @@ impl Tx {
             .bind(message.map(|(mailbox, _)| mailbox))
             .bind(message.map(|(_, uid)| i64::from(uid)))
             .bind(revision)
+            .execute(self.conn())
+            .await?;
+        Ok(())
+    }
+
+    /// A message of another program's is the copy of a draft that was made of it; `whole`: it says the same.
+    pub async fn draft_adopt(&mut self, id: DraftId, (mailbox, uid): (MailboxId, Uid), whole: bool) -> Result<()> {
+        sqlx::query(DRAFT_ADOPT)
+            .bind(id)
+            .bind(mailbox)
+            .bind(i64::from(uid))
+            .bind(i64::from(whole))
             .execute(self.conn())
             .await?;
         Ok(())

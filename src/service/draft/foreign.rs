@@ -86,7 +86,7 @@ impl Drafts {
         }
         let mut tx = self.base.store.begin().await?;
         // Without some of its files it is not what is filed.
-        tx.draft_filed(id, Some((mailbox, uid)), i64::from(left.is_empty())).await?;
+        tx.draft_adopt(id, (mailbox, uid), left.is_empty()).await?;
         tx.commit().await?;
         self.get(who, id).await
     }

@@ -141,3 +141,20 @@ async fn a_file_that_comes_after_its_message_was_sent_is_refused() {
     assert!(matches!(sent, Sending::Held(_)) && matches!(late, Err(Refusal::InUse(_))));
     assert!(desk.services().uploads.list(&desk.ann, Some(draft)).await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn many_files_at_once_have_no_more_room_than_one_after_the_other() {
+    let desk = Desk::new().await;
+    desk.services().settings.set(&Actor::command_line(), "message.size", "10MiB").await.unwrap();
+    let octets = vec![7u8; 7_000_000];
+    let files = (0..12).map(|_| {
+        let file = Announced { draft: None, name: "x", media_type: "", size: None };
+        desk.services().uploads.take(&desk.ann, file, &octets[..])
+    });
+    let taken = futures_util::future::join_all(files).await;
+    let room = taken.iter().filter(|taken| taken.is_ok()).count();
+    assert!((1..=6).contains(&room), "{room} of 7 MB in 40 MiB, and those that were coming");
+    assert!(taken.iter().flat_map(|taken| taken.as_ref().err()).all(|e| matches!(e, Refusal::Limit(_))));
+    assert_eq!(desk.services().uploads.list(&desk.ann, None).await.unwrap().len(), room);
+    desk.sound().await;
+}

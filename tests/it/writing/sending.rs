@@ -214,3 +214,24 @@ async fn a_draft_that_was_sent_is_known_for_a_day_and_sent_no_more() {
     assert!(drafts.past(&desk.ann, id).await.unwrap().is_none());
     desk.sound().await;
 }
+
+#[tokio::test]
+async fn what_was_answered_is_marked_where_it_was_put_meanwhile() {
+    let desk = Desk::new().await;
+    let services = desk.services();
+    let question = "Message-ID: <q@x>\r\nFrom: bob@example.test\r\nSubject: question\r\n\r\n?\r\n";
+    let inbox = desk.id(&desk.ann, "INBOX").await;
+    for (mode, in_reply_to) in [(Mode::Reply, Some("q@x".to_owned())), (Mode::Forward, None)] {
+        let uid = deliver(&desk.house, "ann", question).await;
+        let (source, references) = (Some((inbox, uid)), vec!["q@x".to_owned()]);
+        let answer = Beginning { mode, source, in_reply_to, references, ..beginning("bob@example.test", "answer") };
+        let draft = services.drafts.create(&desk.ann, &answer).await.unwrap().id;
+        services.outbox.send(&desk.ann, draft, 1).await.unwrap();
+        let chosen = Selection::all(inbox, uid + 1);
+        services.acts.delete(&desk.ann, &[chosen]).await.unwrap();
+        assert_eq!(desk.work(10).await, 1);
+        let put = &desk.lines(&desk.ann, "Trash").await[0];
+        let message = services.reader.find(&desk.ann, put.mailbox, put.uid).await.unwrap();
+        assert_eq!((message.is_answered(), message.is_forwarded()), (mode == Mode::Reply, mode == Mode::Forward));
+    }
+}
