@@ -15,7 +15,6 @@ pub mod dsn;
 pub mod find;
 pub mod fsck;
 pub mod housekeeping;
-pub mod letter;
 pub mod list;
 pub mod login;
 pub mod mailbox;

@@ -83,6 +83,7 @@ struct KeptFormPage {
     /// Somebody has to sign in first.
     signed_out: bool,
     action: String,
+    token: String,
     fields: Vec<(String, String)>,
 }
 
@@ -92,13 +93,14 @@ fn kept_form(ui: Ui, fault: &Fault, fields: Fields) -> Result<Response, Ui> {
         return Err(ui);
     }
     let (status, key) = status(fault);
-    let words = match fault {
-        Fault::OldForm(_) | Fault::SignedOut(_) => ui.say(&format!("fault-{key}")),
-        _ => ui.say("fault-kept"),
+    let (words, token) = match fault {
+        Fault::OldForm(_) | Fault::SignedOut(_) => (ui.say(&format!("fault-{key}")), ui.csrf().to_owned()),
+        // Who it is can't be told now: it is still the form of whoever it was made for.
+        _ => (ui.say("fault-kept"), fields.text("csrf").to_owned()),
     };
     let title = ui.say(&format!("fault-{key}-title"));
     let (action, fields, signed_out) = (ui.path().to_owned(), fields.carried(), matches!(fault, Fault::SignedOut(_)));
-    Ok(rendered(status, &KeptFormPage { ui, title, words, signed_out, action, fields }))
+    Ok(rendered(status, &KeptFormPage { ui, title, words, signed_out, action, token, fields }))
 }
 
 /// Makes the page of a fault.

@@ -168,7 +168,7 @@ impl Fields {
         // Scripts say it in a header.
         let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
         if is_ours(fields.text("csrf"), &visitor, web) || is_ours(header, &visitor, web) {
-            visitor.keep(&fields);
+            visitor.keep(fields.clone());
             return Ok(fields);
         }
         if visitor.has_ended() { Err(Fault::SignedOut(fields)) } else { Err(Fault::OldForm(fields)) }

@@ -200,8 +200,8 @@ impl Visitor {
 
     /// Remembers the form that was sent, for as long as the request takes: where nothing can be done with it now, it is
     /// shown again.
-    pub fn keep(&self, fields: &Fields) {
-        *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(fields.clone());
+    pub fn keep(&self, fields: Fields) {
+        *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(fields);
     }
 
     pub fn take_kept(&self) -> Option<Fields> {

@@ -191,7 +191,7 @@ fn hostile_messages_are_answered_harmless() {
         let view = View::of(&raw);
         let reply = quote::reply(&view, Whom::Everyone, &|_| false, "Eve wrote:");
         let forward = quote::forward(&view, "Forwarded message");
-        let whole = Enclosure { name: "message.eml".into(), media: "message/rfc822".into(), bytes: raw.clone() };
+        let whole = Enclosure { name: "message.eml".into(), media: "message/rfc822".into(), bytes: raw.clone().into() };
         for (start, enclosures) in [(reply, vec![]), (forward, vec![whole])] {
             let Start { to, cc, subject, in_reply_to, references, text } = start;
             assert!(!text.contains("hidden alert"), "{name}: what is not shown is not quoted");
@@ -213,7 +213,7 @@ fn hostile_messages_are_answered_harmless() {
             let bytes = compose::build(&letter, Copy::Sent);
             let header = String::from_utf8_lossy(&bytes[..end_of_header(&bytes)]).to_ascii_lowercase();
             assert!(!header.contains("\nbcc:") && !header.contains("canary@example.test\r\n\r\n"), "{name}: {header}");
-            assert_eq!(compose::parse_draft(&bytes).text, flowed::tidy(&letter.text), "{name}");
+            assert_eq!(compose::reopen(&bytes).letter.text, flowed::tidy(&letter.text), "{name}");
         }
     }
 }

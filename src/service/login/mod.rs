@@ -190,7 +190,7 @@ impl Login {
     ///
     /// # Errors
     /// [`Refusal::WrongCredentials`] for anything wrong, [`Refusal::SlowDown`] after too many failures,
-    /// [`Refusal::Unavailable`] when the database is away.
+    /// [`Refusal::Unavailable`] when the database is away, [`Refusal::Denied`] at the web.
     pub async fn password(
         &self,
         origin: &Origin,
@@ -198,6 +198,7 @@ impl Login {
         authcid: &str,
         password: &Secret<String>,
     ) -> Result<Identity> {
+        mail_door(origin)?;
         Ok(self.attempt(origin, "", authzid, authcid, password).await?.0)
     }
 
@@ -226,8 +227,9 @@ impl Login {
     /// Looks up what a SCRAM exchange needs.
     ///
     /// # Errors
-    /// [`Refusal::SlowDown`], [`Refusal::Unavailable`]; never that there is no such name.
+    /// [`Refusal::SlowDown`], [`Refusal::Unavailable`], [`Refusal::Denied`] at the web; never that there is no such name.
     pub async fn scram_begin(&self, origin: &Origin, mechanism: ScramHash, username: &str) -> Result<ScramLookup> {
+        mail_door(origin)?;
         let name = self.complete(origin, username).await?;
         let standing = self.limiter.standing(origin, name.as_ref()).await?;
         let found = self.lookup(name.as_ref()).await?;
@@ -413,6 +415,11 @@ impl Login {
             same(&name.key(), name.domain().as_str()) || same(&row.local, &row.domain)
         }))
     }
+}
+
+/// On the web a password may be half of the proof: [`Login::web`] says so, and these do not.
+fn mail_door(origin: &Origin) -> Result<()> {
+    if origin.protocol == Protocol::Web { Err(Refusal::Denied) } else { Ok(()) }
 }
 
 fn identity(row: &LoginRow) -> Result<Identity> {
