@@ -275,7 +275,7 @@ impl Drafts {
             bcc: letter::known_parties(&text.bcc),
             ..compose(who, row, letter::known_parties(&text.to), letter::known_parties(&text.cc), files, now)
         };
-        let bytes = Arc::new(built(fields).await?);
+        let bytes = Arc::new(self.base.work.run(move || fields.build()).await??);
         self.messages.check_room(who, bytes.len() as u64).await?;
         let drafts = self.mailboxes.special(who, SpecialUse::Drafts).await?;
         let message = NewMessage {
@@ -323,9 +323,8 @@ impl Drafts {
         let message = self.reader.find(who, mailbox, uid).await?;
         let whole = self.reader.whole(&message).await?;
         let raw = whole.original();
-        let read = tokio::task::spawn_blocking(move || letter::reopen(&raw)).await;
-        let read = read.map_err(|e| Refusal::Internal(e.into()))?;
         drop(whole);
+        let read = self.base.work.run(move || letter::reopen(&raw)).await?;
         let text = DraftText {
             sender: letter::known_parties(&read.from).first().map_or_else(String::new, |p| p.address.to_string()),
             to: read.to,
@@ -418,11 +417,6 @@ pub(super) fn compose(
         references: row.references.clone(),
         files,
     }
-}
-
-/// Encoding large files is work for elsewhere than the I/O threads.
-pub(super) async fn built(fields: ComposedFields) -> Result<Vec<u8>> {
-    tokio::task::spawn_blocking(move || fields.build()).await.map_err(|e| Refusal::Internal(e.into()))?
 }
 
 /// Removes the copy that other clients see, if it is still there. Its mailbox is locked anew: what this transaction

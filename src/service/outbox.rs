@@ -5,7 +5,7 @@
 use super::content::new_blob_of;
 use super::directory::{Directory, Resolved};
 use super::dispatch::{Dispatch, Envelope, Ready};
-use super::draft::{Drafts, Mode, built, compose, remove_message};
+use super::draft::{Drafts, Mode, compose, remove_message};
 use super::dsn::{Action, Report, Reported, post};
 use super::letter::{self, Party};
 use super::login::Identity;
@@ -162,7 +162,8 @@ impl Outbox {
         }
         let (files, _budget) = self.drafts.load(who, &row).await?;
         let (to, cc) = (letter::known_parties(&row.text.to), letter::known_parties(&row.text.cc));
-        let bytes = built(compose(who, &row, to, cc, files, self.base.clock.now())).await?;
+        let fields = compose(who, &row, to, cc, files, self.base.clock.now());
+        let bytes = self.base.work.run(move || fields.build()).await??;
         let limit = self.room.message_limit();
         if bytes.len() as u64 > limit {
             return Err(Refusal::TooLarge(limit));

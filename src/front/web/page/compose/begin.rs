@@ -114,7 +114,7 @@ pub(super) async fn from_message(web: &Web, ui: &Ui, member: &Member, source: So
     let whole = reader.whole(&message).await?;
     let raw = whole.original();
     if source.kind == Kind::Draft {
-        let (read, files) = apart(move || (letter::reopen(&raw), View::of(&raw).attachments)).await?;
+        let (read, files) = apart(web, move || (letter::reopen(&raw), View::of(&raw).attachments)).await?;
         let sender = letter::known_parties(&read.from).first().map(|party| party.address.to_string());
         let text = DraftText {
             sender: sender.unwrap_or_default(),
@@ -135,7 +135,7 @@ pub(super) async fn from_message(web: &Web, ui: &Ui, member: &Member, source: So
         _ => wrote(ui, &head, &ui.moment(&at)),
     };
     let sender = used_address(&head, &own).unwrap_or_else(|| member.who().address()).clone();
-    let (start, files) = apart(move || start(&raw, source.kind, &own, &above)).await?;
+    let (start, files) = apart(web, move || start(&raw, source.kind, &own, &above)).await?;
     let parts = match source.kind {
         Kind::Forward => {
             let size = ui.octets(message.row.size);
