@@ -184,7 +184,7 @@ impl SpoolRoom {
     ///
     /// # Errors
     /// [`Refusal::Busy`].
-    pub(super) fn reserve_for_search(&self, octets: u64) -> Result<Reserved> {
+    pub fn reserve_for_search(&self, octets: u64) -> Result<Reserved> {
         let (pieces, mut share) = (pieces(octets), self.share(Holder::Searches));
         share.take(pieces)?;
         Ok(Reserved { _permit: self.take(pieces)?, _share: Some(share) })

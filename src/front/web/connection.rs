@@ -75,7 +75,7 @@ async fn converse<F, Fut>(
     });
     let connection = builder.serve_connection(TokioIo::new(Patient::new(stream, times.unread)), service);
     tokio::pin!(connection);
-    let look = tokio::time::sleep(times.first);
+    let look = tokio::time::sleep(times.unread);
     tokio::pin!(look);
     let ended = loop {
         tokio::select! {

@@ -120,7 +120,8 @@ impl Traffic {
                 (_, Some(oldest)) => *oldest + times.unread,
                 (_, None) => now + times.unread,
             };
-            (end > now).then_some(end)
+            // It may become quiet, or unread, before that.
+            (end > now).then(|| end.min(now + times.unread))
         })
     }
 

@@ -198,6 +198,11 @@ impl Limiter {
         }
     }
 
+    /// Gives one of them back, after which nothing is proved or disproved.
+    pub(super) async fn give_up_trial(&self, trial: Trial, name: &Address) -> Result<()> {
+        Ok(self.base.store.login_try_back(&[trial.subject(name)], "").await?)
+    }
+
     /// Gives all tries back after one that succeeded.
     pub(in crate::service) async fn give_back(&self, trial: Trial, name: &Address) -> Result<()> {
         Ok(self.base.store.login_failure_clear(&trial.subject(name)).await?)

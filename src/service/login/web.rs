@@ -111,11 +111,16 @@ impl Login {
     /// Proves the main password anew, in a session that is about to do something grave.
     ///
     /// # Errors
-    /// [`Refusal::WrongCredentials`], [`Refusal::SlowDown`] after five wrong ones in a row, [`Refusal::Stale`].
+    /// [`Refusal::WrongCredentials`], [`Refusal::SlowDown`] after five wrong ones in a row, [`Refusal::Stale`],
+    /// [`Refusal::Busy`].
     pub async fn sudo(&self, origin: &Origin, who: &Identity, password: &Secret<String>) -> Result<()> {
         let origin = &Origin { protocol: Protocol::Web, ..origin.clone() };
         let row = self.try_again(origin, Trial::Sudo, who).await?;
-        if self.prove(origin, &row, password).await?.is_none() {
+        let proof = self.prove(origin, &row, password).await;
+        if let Err(Refusal::Busy) = proof {
+            self.limiter.give_up_trial(Trial::Sudo, who.address()).await?;
+        }
+        if proof?.is_none() {
             return Err(self.limiter.failed_again(origin, "", who).await?);
         }
         self.limiter.give_back(Trial::Sudo, who.address()).await
