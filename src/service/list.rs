@@ -1,7 +1,8 @@
 //! What a member sees first: folders with their counts, the lines of one folder by date, a conversation.
 
 use super::login::Identity;
-use super::mailbox::{Mailboxes, Tree};
+use super::mailbox::Mailboxes;
+use super::tree::Tree;
 use super::{Base, Refusal, Result};
 use crate::model::flags::{Keyword, SystemFlags};
 use crate::model::ids::{EmailId, MailboxId, ModSeq, ThreadId, Uid};

@@ -173,7 +173,7 @@ impl Outbox {
         }
         let files = self.drafts.load(who, &row).await?;
         let ids = files.ids();
-        let bytes = built(who, &row, files.enclosures, Copy::Sent, self.base.clock.now()).await?;
+        let bytes = built(&self.base.work, who, &row, files.enclosures, Copy::Sent, self.base.clock.now()).await?;
         let limit = self.room.message_limit();
         if bytes.len() as u64 > limit {
             return Err(Refusal::TooLarge(limit));

@@ -163,7 +163,7 @@ impl FromRequest<Web> for FileForm {
         check_site(&parts, web)?;
         let form = Self::begin(body, boundary, web).await?;
         if form.is_ours(&parts, &visitor, web) {
-            visitor.keep(form.repeatable());
+            visitor.keep(&form.repeatable());
             return Ok(form);
         }
         let fields = form.fields_alone().await;
@@ -185,14 +185,14 @@ pub(super) async fn salvage(request: Request, web: &Web) {
         return;
     }
     let read = match boundary {
-        None => Fields::parse(body).await,
+        None => Fields::parse(body, MOST).await,
         Some(boundary) => match FileForm::begin(body, boundary, web).await {
             Ok(form) => Ok(form.fields_alone().await),
             Err(fault) => Err(fault),
         },
     };
     if let Ok(fields) = read {
-        visitor.keep(fields);
+        visitor.keep(&fields);
     }
 }
 

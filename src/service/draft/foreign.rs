@@ -39,9 +39,8 @@ impl Drafts {
 
     async fn read(&self, message: &Opened) -> Result<Foreign> {
         let whole = self.reader.whole(message).await?;
-        let raw = whole.original();
-        let read = tokio::task::spawn_blocking(move || reopen(&raw)).await;
-        let Reopened { letter, files, lost } = read.map_err(|e| Refusal::Internal(e.into()))?;
+        let read = self.base.work.run(move || reopen(&whole.original())).await;
+        let Reopened { letter, files, lost } = read?;
         if lost.end || letter.text.len() > BODY {
             return Err(Refusal::Limit("the text is longer than 1 MiB: attach it as a file"));
         }

@@ -6,6 +6,7 @@ use crate::mime::people::{Person, known};
 use crate::model::address::Address;
 use crate::model::ids::{DraftId, UploadId};
 use crate::service::login::Identity;
+use crate::service::places::Places;
 use crate::service::spool::Reserved;
 use crate::service::{Refusal, Result};
 use crate::store::Tx;
@@ -56,6 +57,7 @@ impl Loaded {
 /// # Errors
 /// [`Refusal::Internal`] when it can't be built.
 pub(in crate::service) async fn built(
+    work: &Places,
     who: &Identity,
     row: &DraftRow,
     enclosures: Vec<Enclosure>,
@@ -77,5 +79,5 @@ pub(in crate::service) async fn built(
         enclosures,
     };
     // Encoding large files is work for elsewhere than the I/O threads.
-    tokio::task::spawn_blocking(move || build(&letter, copy)).await.map_err(|e| Refusal::Internal(e.into()))
+    work.run(move || build(&letter, copy)).await
 }

@@ -306,7 +306,7 @@ impl Drafts {
     async fn file(&self, who: &Identity, row: &DraftRow, files: Loaded) -> Result<Option<(MailboxId, Uid)>> {
         let now = self.base.clock.now();
         let ids = files.ids();
-        let bytes = Arc::new(built(who, row, files.enclosures, Copy::Draft, now).await?);
+        let bytes = Arc::new(built(&self.base.work, who, row, files.enclosures, Copy::Draft, now).await?);
         self.messages.check_room(who, bytes.len() as u64).await?;
         let drafts = self.mailboxes.special(who, SpecialUse::Drafts).await?;
         let message = NewMessage {

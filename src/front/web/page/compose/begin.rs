@@ -127,7 +127,7 @@ pub(super) async fn from_message(web: &Web, ui: &Ui, member: &Member, source: So
         _ => wrote(ui, &head, &ui.moment(&at)),
     };
     let sender = used_address(&head, &own).unwrap_or_else(|| member.who().address()).clone();
-    let (start, files) = apart(move || start(&raw, kind, &own, &above)).await?;
+    let (start, files) = apart(web, move || start(&raw, kind, &own, &above)).await?;
     let parts = match kind {
         Kind::Forward => {
             let size = ui.octets(message.row.size);

@@ -17,6 +17,7 @@ use crate::model::shown;
 use crate::model::uidset::UidSet;
 use crate::service::Refusal;
 use crate::service::act::{Mark, Selection};
+use crate::service::message::Reading;
 use crate::service::reader::{Opened, Whole};
 use axum::Extension;
 use axum::body::Body;
@@ -77,7 +78,7 @@ async fn body(State(web): State<Web>, ui: Ui, visitor: Visitor, member: Member, 
     let (_, whole) = open(&web, &member, spot).await?;
     let pictures = has_leave(&web, &visitor, "pictures", spot);
     let (raw, form) = (whole.original(), form(&visitor));
-    let page = apart(move || page(&ui, &raw, form, pictures)).await?;
+    let page = apart(&web, move || page(&ui, &raw, form, pictures)).await?;
     Ok(framed(page, pictures))
 }
 
@@ -145,16 +146,24 @@ async fn mark_seen(web: &Web, member: &Member, spot: Spot) -> Result<(), Fault> 
 }
 
 async fn source(State(web): State<Web>, member: Member, spot: Spot) -> Result<Response, Fault> {
-    let (_, whole) = open(&web, &member, spot).await?;
+    let reader = &web.services().reader;
+    let octets = pieces(reader.source(&reader.find(member.who(), spot.mailbox, spot.uid).await?));
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, ALONE)];
-    Ok((headers, whole.bytes().clone()).into_response())
+    Ok((headers, octets).into_response())
+}
+
+/// A message on its way to a reader who may be slow: no more of it is in memory than the piece at hand.
+fn pieces(reading: Reading) -> Body {
+    Body::from_stream(futures_util::stream::try_unfold(reading, async |mut reading| {
+        Ok::<_, Refusal>(reading.next().await?.map(|octets| (octets, reading)))
+    }))
 }
 
 async fn source_file(State(web): State<Web>, ui: Ui, member: Member, spot: Spot) -> Result<Response, Fault> {
-    let (_, whole) = open(&web, &member, spot).await?;
+    let (message, whole) = open(&web, &member, spot).await?;
     let title = subject(&ui, &crate::mime::head::Head::of(&whole.original()).subject);
     let name = shown::file_name(&format!("{title}.eml"));
-    Ok(file("message/rfc822", &name, whole.bytes().clone().into()))
+    Ok(file("message/rfc822", &name, pieces(web.services().reader.source(&message))))
 }
 
 /// Octets to keep: no browser opens them here.
