@@ -38,12 +38,13 @@ test('a server is claimed and set up', async () => {
   const { context, watch } = await fresh(browser, { permissions: ['clipboard-write'] });
   const page = await context.newPage();
   await fine(page, await page.goto(`${web}/sign-in`), 'unclaimed');
-  await fine(page, await page.goto(process.env.MAILSTEAD_LINK), 'you');
+  await fine(page, await page.goto(process.env.MAILSTEAD_LINK), 'claim');
   const press = async (name) => {
     const arrived = landed(page);
     await page.getByRole('button', { name, exact: true }).click();
     return arrived;
   };
+  await fine(page, await press('Begin'), 'you');
   await page.getByLabel('Your name').fill('Ada Berg');
   await page.getByLabel('Your address').fill(ada.address);
   await page.getByLabel('Password', { exact: true }).fill('too short');

@@ -393,12 +393,12 @@ async fn a_fresh_server_is_claimed_once_by_the_browser_that_opened_the_link() {
     let (mine, other) = (secret("my browser"), secret("another"));
     let old = setup.link(&admin).await.unwrap();
     let link = setup.link(&admin).await.unwrap();
-    assert_eq!(setup.open(old.expose(), &mine).await.unwrap(), Opened::Nothing, "one at a time");
+    assert_eq!(setup.open(&web_origin(), old.expose(), &mine).await.unwrap(), Opened::Nothing, "one at a time");
     let at = house.clock.now();
-    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Here);
+    assert_eq!(setup.open(&web_origin(), link.expose(), &mine).await.unwrap(), Opened::Here);
     house.clock.advance(TimeDelta::minutes(5));
-    assert_eq!(setup.open(link.expose(), &other).await.unwrap(), Opened::Elsewhere(at));
-    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Here);
+    assert_eq!(setup.open(&web_origin(), link.expose(), &other).await.unwrap(), Opened::Elsewhere(at));
+    assert_eq!(setup.open(&web_origin(), link.expose(), &mine).await.unwrap(), Opened::Here);
     let claim = |browser: &Secret<String>, new: NewOwner| {
         let (setup, token, browser) = (setup.clone(), link.expose().clone(), browser.clone());
         async move { setup.claim(&web_origin(), &token, &browser, new).await }
@@ -410,7 +410,7 @@ async fn a_fresh_server_is_claimed_once_by_the_browser_that_opened_the_link() {
     let done: Vec<_> = [one, two].into_iter().filter_map(Result::ok).collect();
     assert_eq!(done.len(), 1, "one claims it");
     assert!(setup.is_claimed().await.unwrap());
-    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Nothing);
+    assert_eq!(setup.open(&web_origin(), link.expose(), &mine).await.unwrap(), Opened::Nothing);
     assert!(matches!(setup.link(&admin).await, Err(Refusal::Exists)));
     let claims: Vec<_> = house.audit("setup.claim").await;
     assert_eq!((claims.len(), claims[0].1.clone()), (1, done[0].address().to_string()));
@@ -423,15 +423,15 @@ async fn a_setup_link_dies_with_time_and_wrong_tries() {
     let mine = secret("my browser");
     let link = setup.link(&admin).await.unwrap();
     for n in 0..4 {
-        assert_eq!(setup.open(&format!("wrong {n}"), &mine).await.unwrap(), Opened::Nothing);
+        assert_eq!(setup.open(&web_origin(), &format!("wrong {n}"), &mine).await.unwrap(), Opened::Nothing);
     }
-    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Here);
-    setup.open("wrong", &mine).await.unwrap();
-    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Nothing, "void after the fifth");
+    assert_eq!(setup.open(&web_origin(), link.expose(), &mine).await.unwrap(), Opened::Here);
+    setup.open(&web_origin(), "wrong", &mine).await.unwrap();
+    assert_eq!(setup.open(&web_origin(), link.expose(), &mine).await.unwrap(), Opened::Nothing, "void after the fifth");
     let link = setup.link(&admin).await.unwrap();
-    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Here, "a new one is bound anew");
+    assert_eq!(setup.open(&web_origin(), link.expose(), &mine).await.unwrap(), Opened::Here, "a new one is bound anew");
     house.clock.advance(TimeDelta::minutes(61));
-    assert_eq!(setup.open(link.expose(), &mine).await.unwrap(), Opened::Nothing);
+    assert_eq!(setup.open(&web_origin(), link.expose(), &mine).await.unwrap(), Opened::Nothing);
     let late = setup.claim(&web_origin(), link.expose(), &mine, owner("olga@new.test")).await;
     assert!(matches!(late, Err(Refusal::NotFound)));
     assert!(!setup.is_claimed().await.unwrap());
@@ -443,7 +443,7 @@ async fn the_setup_is_the_owners_and_ends_with_a_second_factor() {
     let (services, setup) = (&house.services, &house.services.setup);
     let mine = secret("my browser");
     let link = setup.link(&Actor::command_line()).await.unwrap();
-    setup.open(link.expose(), &mine).await.unwrap();
+    setup.open(&web_origin(), link.expose(), &mine).await.unwrap();
     let who = setup.claim(&web_origin(), link.expose(), &mine, owner("Olga@Example.Test")).await.unwrap();
     assert_eq!(who.address().to_string(), "olga@example.test");
     let olga = services.accounts.acting(&who, &web_origin()).await.unwrap();
