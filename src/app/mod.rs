@@ -458,3 +458,21 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_names_nobody_is_never_exempt() {
+        let networks = |raw: &str| vec![Network::parse(raw).unwrap()];
+        let (exempt, proxies) = (networks("127.0.0.0/8"), networks("127.0.0.1/32"));
+        let said = |peer: &str, protocol| {
+            let origin = Origin { peer: peer.parse().unwrap(), protocol, domain_hint: None };
+            is_exempt(&origin, &exempt, &proxies)
+        };
+        assert!(!said("127.0.0.1", Protocol::Web), "whoever is behind it");
+        assert!(said("127.0.0.2", Protocol::Web) && said("127.0.0.1", Protocol::Imap));
+        assert!(!said("192.0.2.1", Protocol::Web) && !said("192.0.2.1", Protocol::Imap));
+    }
+}
