@@ -73,7 +73,7 @@ impl Accounts {
     /// Removes an alias.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`]; [`Refusal::Denied`] as for [`Accounts::alias_add`].
+    /// [`Refusal::NotFound`]; [`Refusal::Invalid`] and [`Refusal::Denied`] for an address that is not the actor's to give.
     pub async fn alias_remove(&self, actor: &Actor, alias: &Address) -> Result<()> {
         actor.must_name(alias)?;
         let (domain, local) = (self.domain(alias.domain()).await?.id, alias.key());
