@@ -15,6 +15,11 @@ submission = ["0.0.0.0:2587"]
 submissions = ["0.0.0.0:2465"]
 imap = ["0.0.0.0:2143"]
 imaps = ["0.0.0.0:2993"]
+https = ["0.0.0.0:8443"]
+http = ["0.0.0.0:8080"]
+
+[web]
+url = "https://${MAILSTEAD_HOSTNAME:-$(hostname -f 2>/dev/null || hostname)}"
 TOML
 fi
 

@@ -5,7 +5,7 @@
 // data-print           on a button: prints the page
 // data-dialog="ID"     on a link: opens the dialog ID in place of going there
 // data-theme-choice    on a radio button: its value is shown at once, before it is saved
-// data-toast="10"      a notice that goes after so many seconds, not while pointed at; data-left in it counts down
+// data-toast="10"      (data-about: of which act) a notice that goes after so many seconds, not while pointed at; data-left in it counts down
 // data-time="brief"    on <time datetime>: shown in the reader's own zone; "full" with the date
 // data-focus           takes the focus when the page is there: a summary of what is wrong
 //
@@ -109,7 +109,7 @@ document.addEventListener('change', (event) => {
 // After a part of the page was replaced the reader is led to its heading.
 document.addEventListener('htmx:afterSwap', (event) => {
   dress(event.detail.target);
-  const heading = event.detail.target.querySelector('h1');
+  const heading = event.detail.target.querySelector('h1, h2');
   if (!heading) return;
   heading.tabIndex = -1;
   heading.focus();

@@ -2,9 +2,9 @@
 //
 // <body data-mail>
 //   data-shortcuts="off"      no single-key shortcuts
-//   data-events="URL"         stream of events; each `new` carries {"words":"3 new messages – show","title":"Inbox (3)"}
-//   data-poll="URL"           the same as JSON, asked each minute where the stream can't be had; 204: nothing new
-// [data-new-bar] hidden       the bar for that; [data-words] in it takes the words
+// [data-new-bar] hidden       the bar for new mail; [data-words] in it takes the words
+//   data-events="URL"         stream of events; each `new` carries {"words":"3 new messages – show","title":"Inbox (3)"};
+//                             where the stream can't be had it is asked for the same as JSON each minute; 204: nothing new
 // [data-list] with [data-row] the list: j and k go through it, x picks, shift and a click pick a range; with a name it stands
 //                           where it stood when it was seen last
 // [data-key="r"]              pressed, or focused if it is a field, by that key; `?` opens <dialog id="shortcuts">
@@ -46,21 +46,29 @@ function tellNew({ words, title }) {
   say(words);
 }
 
-async function poll() {
+let events, polling;
+
+async function poll(url) {
   try {
-    const answer = await fetch(body.dataset.poll, { headers: { 'x-script': '1' } });
+    const answer = await fetch(url, { headers: { 'x-script': '1', accept: 'application/json' } });
     if (answer.status === 200) tellNew(await answer.json());
   } catch { /* Away: the next minute asks again. */ }
 }
 
+// Again after each change of the list: what is new is new since then.
 function listen() {
-  let polling;
-  const pollInstead = () => (polling ??= body.dataset.poll && setInterval(poll, 60_000));
-  if (!body.dataset.events) return pollInstead();
-  const events = new EventSource(body.dataset.events);
+  const url = find('[data-new-bar]')?.dataset.events;
+  events?.close();
+  clearInterval(polling);
+  if (!url) return;
+  events = new EventSource(url);
   events.addEventListener('new', (event) => tellNew(JSON.parse(event.data)));
-  events.addEventListener('open', () => (polling = clearInterval(polling)));
-  events.addEventListener('error', pollInstead);
+  events.addEventListener('error', ({ target }) => {
+    // Elsewhere the browser asks again by itself.
+    if (target.readyState !== EventSource.CLOSED || target !== events) return;
+    clearInterval(polling);
+    polling = setInterval(poll, 60_000, url);
+  });
 }
 
 // The message on show.
@@ -70,9 +78,21 @@ function markSeen(message) {
   const mark = async () => {
     if (!message.isConnected || document.hidden) return document.addEventListener('visibilitychange', mark, { once: true });
     const answer = await send(seen).catch(() => null);
-    if (answer?.ok) find(`[data-row="${CSS.escape(row ?? '')}"]`)?.classList.remove('row-unread');
+    if (answer?.ok) showSeen(find(`[data-row="${CSS.escape(row ?? '')}"]`), await answer.json());
   };
   setTimeout(mark, Number(after) * 1000);
+}
+
+// Its line and its folder tell the same as if the page were asked for again.
+function showSeen(line, { folder, unread, words }) {
+  line?.classList.remove('row-unread');
+  find('h2 em', line ?? undefined)?.remove();
+  const place = find(`#folder-list a[href="${CSS.escape(folder)}"]`);
+  const [count, said] = every('.count, .hidden', place ?? document.createElement('a'));
+  if (!count) return;
+  if (unread) [count.textContent, said.textContent] = [unread, words];
+  else [count, said].forEach((part) => part.remove());
+  place.classList.toggle('folder-unread', unread > 0);
 }
 
 function growFrame(frame) {
@@ -107,6 +127,12 @@ function pickRow() {
   if (box) box.click();
 }
 
+// Where nothing is ticked a key is for the line that has the focus.
+function pickFocused(form) {
+  const line = document.activeElement?.closest('[data-row]');
+  if (line && form?.contains(line) && !find('[name=pick]:checked', form)) find('[name=pick]', line).checked = true;
+}
+
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.target.closest('input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], dialog, [popover]')) return;
@@ -116,7 +142,10 @@ function onKey(event) {
   event.preventDefault();
   if (acts[event.key]) acts[event.key]();
   else if (named.matches('input')) named.focus();
-  else named.click();
+  else {
+    pickFocused(named.form);
+    named.click();
+  }
 }
 
 function ranges(list) {
@@ -280,7 +309,7 @@ class Draft {
     this.hold();
   }
 
-  // The text stays here until a page tells that something was done with it.
+  // The text stays here until a page tells that something was done with it: its notice is about `compose-…`.
   leave() {
     this.left = true;
     clearTimeout(this.timer);
@@ -419,20 +448,31 @@ function arrive() {
   try {
     const left = localStorage.getItem('left');
     localStorage.removeItem('left');
-    if (left && find('[data-toast]')) localStorage.removeItem(left);
+    if (left && find('[data-about^="compose-"]')) localStorage.removeItem(left);
   } catch { /* Not allowed: nothing was kept. */ }
 }
 
+// What the page had already when a part of it was replaced stays dressed.
+const dressed = new WeakSet();
 function dress(part) {
-  every('[data-seen]', part).forEach(markSeen);
-  every('iframe[data-frame]', part).forEach(growFrame);
-  every('[data-list]', part).forEach(ranges);
-  every('[data-list]:not([data-list=""])', part).forEach(stay);
-  every('form[data-compose]', part).forEach((form) => new Draft(form));
+  const each = (what, how) => every(what, part).filter((one) => !dressed.has(one)).forEach((one) => {
+    dressed.add(one);
+    how(one);
+  });
+  each('[data-seen]', markSeen);
+  each('iframe[data-frame]', growFrame);
+  each('[data-list]', (list) => {
+    ranges(list);
+    if (list.dataset.list) stay(list);
+  });
+  each('form[data-compose]', (form) => new Draft(form));
 }
 
 listen();
 if (body.dataset.shortcuts !== 'off') document.addEventListener('keydown', onKey);
-document.addEventListener('htmx:afterSwap', (event) => dress(event.detail.target));
+document.addEventListener('htmx:afterSwap', (event) => {
+  dress(event.detail.target);
+  listen();
+});
 arrive();
 dress(document);

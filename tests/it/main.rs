@@ -33,6 +33,8 @@ mod web;
 mod web_admin;
 mod web_compose;
 mod web_entry;
+mod web_kept;
+mod web_routes;
 mod web_mail;
 mod web_setup;
 mod writing;

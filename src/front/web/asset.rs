@@ -67,6 +67,16 @@ pub(super) fn url(name: &str) -> String {
     format!("/static/{hash}/{name}")
 }
 
+/// What a foreign script must be for a browser to run it (W3C Subresource Integrity §3.5).
+pub(super) fn integrity(file: &str) -> String {
+    let hash = |manifest: &Asset| {
+        let rows = std::str::from_utf8(&manifest.plain).unwrap_or_default().lines();
+        let row = rows.filter(|line| !line.starts_with('#')).find(|line| line.split('\t').nth(4) == Some(file));
+        row.and_then(|row| row.split('\t').next_back()).map(|hash| format!("sha384-{hash}"))
+    };
+    find("vendor/MANIFEST.txt", hash).flatten().unwrap_or_default()
+}
+
 /// `GET /static/{hash}/{*name}`.
 pub(super) async fn serve(Path((hash, name)): Path<(String, String)>, headers: HeaderMap) -> Response<Body> {
     let takes_gzip = headers
@@ -116,7 +126,7 @@ mod tests {
 
     #[test]
     fn foreign_scripts_are_those_of_the_manifest() {
-        let manifest = text("vendor/MANIFEST");
+        let manifest = text("vendor/MANIFEST.txt");
         let rows: Vec<Vec<&str>> =
             manifest.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').collect()).collect();
         for row in &rows {
@@ -124,6 +134,7 @@ mod tests {
             let script = Files::get(&format!("vendor/{file}")).unwrap().data;
             let found = STANDARD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA384, &script));
             assert_eq!(found, hash, "{file}");
+            assert_eq!(integrity(file), format!("sha384-{hash}"));
             assert!(text(&format!("vendor/{licence}")).contains("Permission to use"));
         }
         let mut scripts = Files::iter().filter(|name| name.starts_with("vendor/") && name.ends_with(".js"));

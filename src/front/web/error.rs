@@ -23,6 +23,8 @@ pub(super) enum Fault {
     Foreign,
     /// The form was made for another session: shown again, for the person to say whether it still holds.
     OldForm(Fields),
+    /// The session under which the form was filled in has ended: kept until somebody has signed in again.
+    SignedOut(Fields),
     /// An act that needs a fresh proof of who it is; the form goes on after it.
     Unproved(Option<Fields>),
     /// Nobody has claimed the server yet.
@@ -73,16 +75,42 @@ struct UnclaimedPage {
 }
 
 #[derive(Template)]
-#[template(path = "error/old_form.html")]
-struct OldFormPage {
+#[template(path = "error/kept_form.html")]
+struct KeptFormPage {
     ui: Ui,
+    title: String,
+    words: String,
+    /// Somebody has to sign in first.
+    signed_out: bool,
     action: String,
     fields: Vec<(String, String)>,
+}
+
+/// A form that nothing was done with, to be sent again; none where it would not say the same.
+fn kept_form(ui: Ui, fault: &Fault, fields: Fields) -> Result<Response, Ui> {
+    if !ui.wants_page() || !fields.is_whole_when_carried() {
+        return Err(ui);
+    }
+    let (status, key) = status(fault);
+    let words = match fault {
+        Fault::OldForm(_) | Fault::SignedOut(_) => ui.say(&format!("fault-{key}")),
+        _ => ui.say("fault-kept"),
+    };
+    let title = ui.say(&format!("fault-{key}-title"));
+    let (action, fields, signed_out) = (ui.path().to_owned(), fields.carried(), matches!(fault, Fault::SignedOut(_)));
+    Ok(rendered(status, &KeptFormPage { ui, title, words, signed_out, action, fields }))
 }
 
 /// Makes the page of a fault.
 pub(super) async fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response {
     let ui = Ui::new(web, visitor);
+    let fault = match (fault, visitor.take_kept()) {
+        (Fault::SignIn, Some(fields)) => Fault::SignedOut(fields),
+        (fault, Some(fields)) if status(&fault).0 == StatusCode::SERVICE_UNAVAILABLE => {
+            return kept_form(ui, &fault, fields).unwrap_or_else(|ui| in_words(ui, &fault, visitor.is_sending()));
+        }
+        (fault, _) => fault,
+    };
     match fault {
         Fault::SignIn if ui.wants_page() => redirect(&ui.sign_in_url()),
         // Tells an EventSource not to come back (HTML, 9.2.3).
@@ -92,30 +120,30 @@ pub(super) async fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response
             visitor.sign_out();
             redirect(&ui.sign_in_url())
         }
-        Fault::OldForm(fields) => {
-            let (action, fields) = (ui.path().to_owned(), fields.carried());
-            rendered(StatusCode::FORBIDDEN, &OldFormPage { ui, action, fields })
+        Fault::OldForm(ref fields) | Fault::SignedOut(ref fields) => {
+            kept_form(ui, &fault, fields.clone()).unwrap_or_else(|ui| in_words(ui, &fault, true))
         }
         Fault::Unproved(fields) => match super::page::sudo::ask(web, visitor, ui, fields).await {
             Ok(asked) => asked,
-            Err(refusal) => in_words(Ui::new(web, visitor), &refusal.into()),
+            Err(refusal) => in_words(Ui::new(web, visitor), &refusal.into(), visitor.is_sending()),
         },
         Fault::Unclaimed => rendered(StatusCode::SERVICE_UNAVAILABLE, &UnclaimedPage { ui }),
-        fault => in_words(ui, &fault),
+        fault => in_words(ui, &fault, visitor.is_sending()),
     }
 }
 
-fn in_words(ui: Ui, fault: &Fault) -> Response {
+fn in_words(ui: Ui, fault: &Fault, sending: bool) -> Response {
     let (status, key) = status(fault);
     let words = match fault {
         Fault::Refused(refusal) => refusal_words(&ui, refusal),
         _ => ui.say(&format!("fault-{key}")),
     };
-    let again = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(5);
+    // A form is not sent again by itself.
+    let again = (status == StatusCode::SERVICE_UNAVAILABLE && !sending).then_some(5);
     let title = ui.say(&format!("fault-{key}-title"));
     let home = again.is_none();
     let mut answer = rendered(status, &FaultPage { ui, title, words, again, home });
-    if again.is_some() {
+    if status == StatusCode::SERVICE_UNAVAILABLE {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     answer
@@ -138,11 +166,13 @@ fn status(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::Method => (StatusCode::METHOD_NOT_ALLOWED, "method"),
         Fault::Foreign => (StatusCode::FORBIDDEN, "foreign"),
         Fault::SignIn => (StatusCode::UNAUTHORIZED, "ended"),
+        Fault::SignedOut(_) => (StatusCode::UNAUTHORIZED, "signed-out"),
+        Fault::OldForm(_) => (StatusCode::FORBIDDEN, "old-form"),
         Fault::Unreadable => (StatusCode::BAD_REQUEST, "unreadable"),
         Fault::TooMuch => (StatusCode::PAYLOAD_TOO_LARGE, "too-much"),
         Fault::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
         // These have pages of their own.
-        Fault::OldForm(_) | Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => {
+        Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => {
             (StatusCode::FORBIDDEN, "foreign")
         }
     }
@@ -191,6 +221,11 @@ pub(super) fn show(page: &impl Template) -> Response {
 /// A form shown again with what is wrong with it.
 pub(super) fn show_again(page: &impl Template) -> Response {
     rendered(StatusCode::UNPROCESSABLE_ENTITY, page)
+}
+
+/// What a script asked for.
+pub(super) fn data(value: &serde_json::Value) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response()
 }
 
 /// After a form: 303, so that a reload does not send it again.

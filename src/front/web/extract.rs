@@ -7,12 +7,13 @@ use super::visitor::Visitor;
 use crate::model::secret::Secret;
 use crate::service::account::Actor;
 use crate::service::session::{Session, Stage};
-use axum::body::to_bytes;
-use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::body::{Body, to_bytes};
+use axum::extract::{self, FromRequest, FromRequestParts, Request};
 use axum::http::header;
 use axum::http::request::Parts;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
 use std::time::Duration;
 
 /// A form that is no upload.
@@ -35,6 +36,30 @@ impl FromRequestParts<Web> for Ui {
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Fault> {
         let visitor = Visitor::from_request_parts(parts, web).await?;
         Ok(Self::new(web, &visitor))
+    }
+}
+
+/// The variables of a path; what they can't be is no page of ours.
+pub(super) struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Web> for Path<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Fault> {
+        let read = extract::Path::from_request_parts(parts, web).await;
+        read.map(|extract::Path(value)| Self(value)).map_err(|_| Fault::NoPage)
+    }
+}
+
+/// The query of a URL.
+pub(super) struct Query<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Web> for Query<T> {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Fault> {
+        let read = extract::Query::from_request_parts(parts, web).await;
+        read.map(|extract::Query(value)| Self(value)).map_err(|_| Fault::NoPage)
     }
 }
 
@@ -107,8 +132,12 @@ impl Fields {
 
     /// What may go into hidden fields of a page that carries the form on: no token, and nothing secret.
     pub fn carried(self) -> Vec<(String, String)> {
-        let secret = |name: &str| name == "csrf" || name.contains("password") || name.contains("code");
-        self.0.into_iter().filter(|(name, _)| !secret(name)).collect()
+        self.0.into_iter().filter(|(name, _)| name != "csrf" && !is_secret(name)).collect()
+    }
+
+    /// Whether it says the same when it is sent again without what must not be shown.
+    pub fn is_whole_when_carried(&self) -> bool {
+        !self.0.is_empty() && !self.0.iter().any(|(name, value)| is_secret(name) && !value.is_empty())
     }
 
     /// Adds a field that came in another way.
@@ -135,21 +164,30 @@ impl Fields {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, web).await?;
         check_site(&parts, web)?;
+        let fields = Self::parse(body).await?;
+        // Scripts say it in a header.
+        let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        if is_ours(fields.text("csrf"), &visitor, web) || is_ours(header, &visitor, web) {
+            visitor.keep(&fields);
+            return Ok(fields);
+        }
+        if visitor.has_ended() { Err(Fault::SignedOut(fields)) } else { Err(Fault::OldForm(fields)) }
+    }
+
+    /// Reads the body, whoever sent it.
+    pub(super) async fn parse(body: Body) -> Result<Self, Fault> {
         let octets = tokio::time::timeout(ARRIVES, to_bytes(body, MOST)).await.map_err(|_| Fault::Slow)?;
         let octets = octets.map_err(|_| Fault::TooMuch)?;
         let fields: Vec<_> = form_urlencoded::parse(&octets).into_owned().take(FIELDS + 1).collect();
         if fields.len() > FIELDS {
             return Err(Fault::TooMuch);
         }
-        let fields = Self(fields);
-        // Scripts say it in a header.
-        let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if is_ours(fields.text("csrf"), &visitor, web) || is_ours(header, &visitor, web) {
-            return Ok(fields);
-        }
-        // Signed out meanwhile: the page to sign in comes first.
-        if visitor.has_ended() { Err(Fault::SignIn) } else { Err(Fault::OldForm(fields)) }
+        Ok(Self(fields))
     }
+}
+
+fn is_secret(name: &str) -> bool {
+    name.contains("password") || name.contains("code")
 }
 
 impl FromRequest<Web> for Fields {

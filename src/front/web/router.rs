@@ -1,9 +1,9 @@
 //! Every route in one table, and what is done to each request before and after its handler.
 
 use super::error::Fault;
-use super::{Web, asset, page, visitor};
+use super::{Web, asset, page, upload, visitor};
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::IntoResponse;
@@ -61,7 +61,7 @@ const HEADERS: [(&str, &str); 7] = [
 pub(super) fn build(web: Web) -> Router {
     let mut pages = Router::new();
     for Route { path, handler, access, .. } in page::routes() {
-        let handler = handler.route_layer(from_fn(move |request: Request, next: Next| admit(access, request, next)));
+        let handler = handler.route_layer(from_fn_with_state(web.clone(), move |State(web), request, next| admit(access, web, request, next)));
         pages = pages.route(path, handler);
     }
     let pages = pages
@@ -82,7 +82,7 @@ pub(super) fn build(web: Web) -> Router {
 }
 
 /// Turns away who may not see a page at all, before its handler reads anything.
-async fn admit(access: Access, request: Request, next: Next) -> Response<axum::body::Body> {
+async fn admit(access: Access, web: Web, request: Request, next: Next) -> Response<axum::body::Body> {
     use crate::service::account::Role;
     use crate::service::session::Stage;
     let session = request.extensions().get::<visitor::Visitor>().and_then(|visitor| visitor.session());
@@ -99,7 +99,12 @@ async fn admit(access: Access, request: Request, next: Next) -> Response<axum::b
     };
     match may {
         Ok(()) => next.run(request).await,
-        Err(fault) => fault.into_response(),
+        Err(fault) => {
+            if matches!(fault, Fault::SignIn) {
+                upload::salvage(request, &web).await;
+            }
+            fault.into_response()
+        }
     }
 }
 

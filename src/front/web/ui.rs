@@ -92,6 +92,11 @@ impl Ui {
         asset::url(name)
     }
 
+    /// What a file of `static/vendor` must be, as its manifest says.
+    pub fn integrity(&self, file: &str) -> String {
+        asset::integrity(file)
+    }
+
     pub fn csrf(&self) -> &str {
         &self.csrf
     }
@@ -179,6 +184,11 @@ impl Ui {
             args.set("count", count.arg());
         }
         Some(self.text.say(&key, &args))
+    }
+
+    /// The key of that sentence, without its prefix.
+    pub fn about(&self) -> &str {
+        self.flash.as_ref().map_or("", |flash| &flash.key)
     }
 
     /// Where and with which value a form takes that act back; empty: it can't be.

@@ -155,13 +155,50 @@ impl FromRequest<Web> for FileForm {
     type Rejection = Fault;
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, Fault> {
-        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        let Ok(boundary) = multer::parse_boundary(kind) else {
+        let Some(boundary) = boundary(&request) else {
             return Ok(Self { fields: Fields::from_request(request, web).await?, files: None });
         };
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, web).await?;
         check_site(&parts, web)?;
+        let form = Self::begin(body, boundary, web).await?;
+        if form.is_ours(&parts, &visitor, web) {
+            visitor.keep(&form.fields);
+            return Ok(form);
+        }
+        let fields = form.fields_alone().await;
+        if visitor.has_ended() { Err(Fault::SignedOut(fields)) } else { Err(Fault::OldForm(fields)) }
+    }
+}
+
+fn boundary(request: &Request) -> Option<String> {
+    let kind = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    multer::parse_boundary(kind).ok()
+}
+
+/// Keeps what a form says that no handler will read; one from elsewhere, or one that can't be read, is dropped.
+pub(super) async fn salvage(request: Request, web: &Web) {
+    let boundary = boundary(&request);
+    let (mut parts, body) = request.into_parts();
+    let Ok(visitor) = Visitor::from_request_parts(&mut parts, web).await else { return };
+    if !visitor.is_sending() || check_site(&parts, web).is_err() {
+        return;
+    }
+    let read = match boundary {
+        None => Fields::parse(body).await,
+        Some(boundary) => match FileForm::begin(body, boundary, web).await {
+            Ok(form) => Ok(form.fields_alone().await),
+            Err(fault) => Err(fault),
+        },
+    };
+    if let Ok(fields) = read {
+        visitor.keep(&fields);
+    }
+}
+
+impl FileForm {
+    /// Reads the fields before the first file.
+    async fn begin(body: Body, boundary: String, web: &Web) -> Result<Self, Fault> {
         // What is over the limit is read too, as far as that makes sense: the browser hears of it when it has sent all.
         let most = web.services().uploads.limit() * 2 + MOST as u64;
         let read = Arc::<AtomicU64>::default();
@@ -170,22 +207,16 @@ impl FromRequest<Web> for FileForm {
         let mut files = Files { parts: parts_of_it, current: None, is_new: true, read, broken: false };
         let mut fields = Fields::default();
         tokio::time::timeout(ARRIVES, files.advance(&mut fields)).await.map_err(|_| Fault::Slow)??;
-        let mut form = Self { fields, files: Some(files) };
-        if form.is_ours(&parts, &visitor, web) {
-            return Ok(form);
-        }
-        let brings_files = form.files.as_ref().is_some_and(|files| files.current.is_some());
-        form.drop_files().await;
-        if visitor.has_ended() {
-            return Err(Fault::SignIn);
-        }
-        // Sent once more it would do its act without the files.
-        let fields = if brings_files { form.fields.without("act") } else { form.fields };
-        Err(Fault::OldForm(fields))
+        Ok(Self { fields, files: Some(files) })
     }
-}
 
-impl FileForm {
+    /// The form without its files, to be shown again. Sent once more it would do its act without them: it loses that.
+    async fn fields_alone(mut self) -> Fields {
+        let brings_files = self.files.as_ref().is_some_and(|files| files.current.is_some());
+        self.drop_files().await;
+        if brings_files { self.fields.without("act") } else { self.fields }
+    }
+
     fn is_ours(&self, parts: &Parts, visitor: &Visitor, web: &Web) -> bool {
         let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
         is_ours(self.fields.text("csrf"), visitor, web) || is_ours(header, visitor, web)

@@ -3,6 +3,8 @@
 use super::Web;
 use super::connection::Direct;
 use super::error::Fault;
+use super::extract::Fields;
+use super::upload;
 use crate::model::address::Domain;
 use crate::model::network::Network;
 use crate::service::login::{Origin, Protocol};
@@ -45,7 +47,9 @@ struct Inner {
     path: String,
     wants_page: bool,
     wants_stream: bool,
+    sending: bool,
     cookies: Mutex<Vec<Cookie<'static>>>,
+    kept: Mutex<Option<Fields>>,
 }
 
 /// The reader's choices for pages.
@@ -191,6 +195,21 @@ impl Visitor {
         self.put(made);
     }
 
+    /// Remembers the form that was sent, for as long as the request takes: where nothing can be done with it now, it is
+    /// shown again.
+    pub fn keep(&self, fields: &Fields) {
+        *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(fields.clone());
+    }
+
+    pub fn take_kept(&self) -> Option<Fields> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Whether it sent a form.
+    pub fn is_sending(&self) -> bool {
+        self.0.sending
+    }
+
     fn put(&self, cookie: Cookie<'static>) {
         let mut all = self.0.cookies.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|other| other.name() != cookie.name());
@@ -237,7 +256,9 @@ pub(super) async fn receive(State(web): State<Web>, mut request: Request, next: 
         path: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
         wants_page: wants_page(headers),
         wants_stream: text_of(headers, header::ACCEPT).starts_with("text/event-stream"),
+        sending: !request.method().is_safe(),
         cookies: Mutex::default(),
+        kept: Mutex::default(),
     };
     let visitor = Visitor(Arc::new(inner));
     // A form that is sent twice comes the second time with a token that the first answer has replaced: it must not take
@@ -252,7 +273,10 @@ pub(super) async fn receive(State(web): State<Web>, mut request: Request, next: 
     request.extensions_mut().insert(visitor.clone());
     let mut answer = match fault {
         // The database is away: nobody can be told from a stranger now.
-        Some(fault) => super::error::page(&web, &visitor, fault).await,
+        Some(fault) => {
+            upload::salvage(request, &web).await;
+            super::error::page(&web, &visitor, fault).await
+        }
         None => {
             let mut answer = next.run(request).await;
             match answer.extensions_mut().remove::<Fault>() {

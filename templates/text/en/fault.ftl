@@ -48,7 +48,12 @@ fault-internal = The cause is in the server’s log. Nothing you did is at fault
 fault-home = Go to the start
 fault-again = Try again now
 
-old-form-title = Send this once more?
-old-form-words = This form was made before you signed in the last time. What you filled in is still here. Send it if it still holds.
-old-form-send = Send it now
-old-form-leave = Leave it
+fault-old-form-title = Send this once more?
+fault-old-form = This form was made before you signed in the last time. What you filled in is still here. Send it if it still holds.
+fault-signed-out-title = You are signed out
+fault-signed-out = Nothing was done, and nothing is lost: what you filled in is kept on this page. Sign in, which opens a page of its own; then come back to this one and send it.
+fault-kept = Nothing was done, and nothing is lost: what you filled in is kept on this page. Send it again in a moment.
+
+kept-form-sign-in = Sign in
+kept-form-send = Send it now
+kept-form-leave = Leave it

@@ -135,7 +135,9 @@ impl Browser {
 
     /// Opens a stream of events.
     pub async fn listen(&mut self, path: &str) -> Listening {
+        self.headers.push(("accept", "text/event-stream".into()));
         let (answer, house) = self.ask(Method::GET, path, None).await;
+        self.headers.pop();
         let (parts, body) = answer.into_parts();
         Listening { status: parts.status.as_u16(), headers: parts.headers, seen: String::new(), body, house }
     }

@@ -90,7 +90,8 @@ async fn a_message_counts_as_read_when_its_reader_wished_it() {
     // With one it says so itself.
     desk.get("/mail").await;
     desk.act(&[&value], "unseen", "/mail").await;
-    assert_eq!(desk.browser.post(&format!("{path}/seen"), &[]).await.status, 204);
+    let told = desk.browser.post(&format!("{path}/seen"), &[]).await;
+    assert_eq!(told.body, r#"{"folder":"/mail","unread":0,"words":"0 unread"}"#);
     assert!(desk.is_seen(&value).await && !desk.get(&path).await.body.contains("data-seen"));
     // Never: nothing asks for it.
     desk.act(&[&value], "unseen", "/mail").await;

@@ -117,6 +117,11 @@ async fn the_search_box_finds_and_explains() {
     assert!(beside.value("back").unwrap().starts_with("/mail/search?q="));
     let none = desk.get("/mail/search?q=nowhere").await;
     assert!(none.text().contains("Nothing was found"));
+    let nowhere = desk.browser.get("/mail/search?q=in%3Anosuchfolder+minutes").await;
+    assert_eq!(nowhere.status, 422);
+    assert!(nowhere.text().contains("There is no folder of that name") && nowhere.body.contains("in:nosuchfolder"));
+    let all = desk.get("/mail/search?q=subject%3Aminutes&pick=all").await;
+    assert_eq!(all.body.matches(" checked><span").count(), 2, "all lines are ticked");
     let bad = desk.browser.get("/mail/search?q=larger%3Ahuge").await;
     assert_eq!(bad.status, 422);
     assert!(bad.text().contains("a size is written 500k or 2M") && bad.body.contains("value=\"larger:huge\""));
@@ -207,6 +212,13 @@ async fn new_mail_is_told_to_pages_that_are_open() {
     assert!(stream.until("2 new messages").await.contains("Inbox (3)"));
     // Who comes late is told at once.
     assert!(desk.browser.listen(&events).await.until("\n\n").await.contains("2 new messages – show"));
+    // Who can't have a stream asks now and then.
+    let told = desk.browser.get(&events).await;
+    assert_eq!(told.header("content-type"), "application/json");
+    assert!(told.body.contains("2 new messages – show") && told.body.contains("Inbox (3)"), "{}", told.body);
+    let page = desk.get("/mail").await;
+    let fresh = find(&page, r#"data-events="([^"]*)""#);
+    assert_eq!(desk.browser.get(&fresh).await.status, 204, "nothing came since");
     // Beside a message the page keeps its title.
     let value = rows(&page)[0].clone();
     let events = find(&desk.get(&href(&value)).await, r#"data-events="([^"]*)""#);

@@ -2,7 +2,7 @@
 
 use super::super::Web;
 use super::super::error::{Fault, redirect, refusal_words, rendered, show};
-use super::super::extract::{Member, Proved};
+use super::super::extract::{Member, Path, Proved};
 use super::super::problems::Problems;
 use super::super::router::{Access, Route, route};
 use super::super::ui::Ui;
@@ -12,7 +12,7 @@ use crate::service::Refusal;
 use crate::service::app_password::AppPassword;
 use crate::service::session::Stage;
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;

@@ -2,13 +2,13 @@
 
 use super::super::Web;
 use super::super::error::{Fault, show};
-use super::super::extract::Member;
+use super::super::extract::{Member, Query};
 use super::super::router::{Access, Route, route};
 use super::super::ui::Ui;
 use super::admin::Act;
 use crate::model::ids::AuditId;
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;

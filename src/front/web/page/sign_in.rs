@@ -1,7 +1,7 @@
 //! Signing in, in one step or two, and out.
 
 use super::super::error::{Fault, redirect, refusal_words, rendered, show};
-use super::super::extract::Fields;
+use super::super::extract::{Fields, Query};
 use super::super::router::{Access, Route, route};
 use super::super::ui::Ui;
 use super::super::visitor::{Flash, Look, Visitor};
@@ -12,7 +12,7 @@ use crate::service::login::{Identity, Previous, Protocol, Second, SignIn, WebPro
 use crate::service::preference::Preference;
 use crate::service::session::{Session, Stage};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};

@@ -136,12 +136,19 @@ mod tests {
         let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
         let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
         let lock: toml::Table = read("Cargo.lock").parse().unwrap();
-        let locked: Vec<String> = lock["package"]
+        let mut locked: Vec<String> = lock["package"]
             .as_array()
             .unwrap()
             .iter()
             .map(|package| format!("{} {}", package["name"].as_str().unwrap(), package["version"].as_str().unwrap()))
             .collect();
+        let foreign = read("static/vendor/MANIFEST.txt");
+        for row in foreign.lines().filter(|line| !line.starts_with('#')) {
+            let mut row = row.split('\t');
+            let name = format!("{} {}", row.next().unwrap(), row.next().unwrap());
+            assert!(LIBRARIES.contains(&format!("\n{name}: ")), "{name} is missing: run .ci/licences");
+            locked.push(name);
+        }
         let list = LIBRARIES.split("\n\n").nth(1).unwrap();
         let named: Vec<&str> = list.lines().map(|line| line.split_once(':').unwrap().0).collect();
         for name in &named {

@@ -2,7 +2,7 @@
 
 use super::super::Web;
 use super::super::error::{Fault, rendered, show, show_again};
-use super::super::extract::{Fields, Member};
+use super::super::extract::{Fields, Member, Path};
 use super::super::problems::{Problems, password_fault};
 use super::super::router::{Access, Route, route};
 use super::super::ui::Ui;
@@ -11,7 +11,7 @@ use super::sign_in::enter_with;
 use crate::service::Refusal;
 use crate::service::account::Activation;
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;

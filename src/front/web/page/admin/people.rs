@@ -3,14 +3,14 @@
 use super::{link, role_words};
 use crate::front::web::Web;
 use crate::front::web::error::{Fault, redirect, show};
-use crate::front::web::extract::Member;
+use crate::front::web::extract::{Member, Query};
 use crate::front::web::router::{Access, Route, route};
 use crate::front::web::ui::{Ui, initials, tone};
 use crate::front::web::visitor::Visitor;
 use crate::service::account::Role;
 use crate::service::people::{Counts, Person, Query as Wanted, Status};
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;

@@ -7,7 +7,7 @@ use super::people::Row;
 use super::{Problems, address, error_of, link, problem, role_words};
 use crate::front::web::Web;
 use crate::front::web::error::{Fault, redirect, show, show_again};
-use crate::front::web::extract::{Fields, Member, Proved, must_be_proved};
+use crate::front::web::extract::{Fields, Member, Path, Proved, must_be_proved};
 use crate::front::web::router::{Access, Route, route};
 use crate::front::web::ui::Ui;
 use crate::front::web::visitor::{Flash, Visitor};
@@ -19,7 +19,7 @@ use crate::service::audit::Filter;
 use crate::service::login::SignIn;
 use crate::service::people::Known;
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 

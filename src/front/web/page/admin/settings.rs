@@ -5,7 +5,7 @@ use super::add::Choice;
 use super::amount::Amount;
 use crate::front::web::Web;
 use crate::front::web::error::{Fault, redirect, refusal_words, show, show_again};
-use crate::front::web::extract::{Fields, Member, must_be_proved};
+use crate::front::web::extract::{Fields, Member, Path, Query, must_be_proved};
 use crate::front::web::router::{Access, Route, route};
 use crate::front::web::ui::Ui;
 use crate::front::web::visitor::{Flash, Visitor};
@@ -15,7 +15,7 @@ use crate::service::settings::{
     Change, Definition, Group, Kind, Settings, Shown, definition, parse_duration, parse_size,
 };
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
 use serde::Deserialize;

@@ -1,6 +1,6 @@
 //! What was typed is kept, whatever else becomes of the form.
 
-use super::super::super::error::{Fault, redirect};
+use super::super::super::error::{Fault, data, redirect};
 use super::super::super::extract::Fields;
 use super::begin::{self, Begun, Kind, Source};
 use super::sheet;
@@ -8,8 +8,7 @@ use super::{Desk, file, href};
 use crate::model::ids::{DraftId, OutboxId};
 use crate::service::Refusal;
 use crate::service::draft::{Beginning, Draft, DraftText, Saved};
-use axum::http::header;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::json;
 
 /// A draft with what was typed.
@@ -139,5 +138,5 @@ pub(super) async fn told(desk: &Desk, at: Option<DraftId>, kept: &Kept, form: &F
         answer["at"] = href(kept.id).into();
         answer["files"] = file::rows(&desk.web, ui, &desk.member, kept.id).await?.into();
     }
-    Ok(([(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response())
+    Ok(data(&answer))
 }

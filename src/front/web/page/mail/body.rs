@@ -3,7 +3,7 @@
 //! The frame has no script and no form, loads nothing, and may not move the page around it: it is sandboxed twice, by
 //! its element and by its own policy, and what it shows was made safe before (`mime/html`).
 
-use super::super::super::error::Fault;
+use super::super::super::error::{Fault, data};
 use super::super::super::extract::Member;
 use super::super::super::router::{Access, Route, route};
 use super::super::super::ui::Ui;
@@ -27,6 +27,7 @@ use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use serde_json::json;
 use std::time::Duration;
 
 /// `allow-same-origin` lets the page around measure the text; without `allow-scripts` it lets the text do nothing.
@@ -101,15 +102,19 @@ pub(super) fn framed(page: String, pictures: bool) -> Response {
     (headers, page).into_response()
 }
 
-/// The member has looked at it long enough; sent by a script.
+/// The member has looked at it long enough; sent by a script, which hears what its folder has unread from now on.
 async fn seen(
     State(web): State<Web>,
+    ui: Ui,
     member: Member,
     spot: Spot,
     _form: super::super::super::extract::Fields,
 ) -> Result<Response, Fault> {
     mark_seen(&web, &member, spot).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let folders = web.services().lists.folders(member.who()).await?;
+    let folder = folders.iter().find(|folder| folder.id == spot.mailbox).ok_or(Refusal::NotFound)?;
+    let words = ui.count("mail-unread-count", folder.unread);
+    Ok(data(&json!({ "folder": super::href(folder), "unread": folder.unread, "words": words })))
 }
 
 /// The same without a script: a picture of no size inside `<noscript>` asks for this, the answer takes as long as the

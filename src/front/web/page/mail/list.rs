@@ -66,6 +66,9 @@ pub(super) struct Pane {
     pub start: String,
     /// Acts come back here.
     pub here: String,
+    /// The same page with all its lines ticked, and whether they are.
+    pub all: String,
+    pub picked: bool,
     pub rows: Vec<Row>,
     pub words: String,
     pub newer: String,
@@ -77,6 +80,8 @@ pub(super) struct Pane {
     pub clear: Option<(String, String)>,
     /// Where it tells of new mail.
     pub events: String,
+    /// The page that its list is taken from when it is to be as it is now.
+    pub again: String,
 }
 
 impl Pane {
@@ -98,6 +103,8 @@ impl Pane {
             search: String::new(),
             start: href(folder),
             here: at.list_href(id),
+            all: At::all_href(&at.list_href(id)),
+            picked: at.picked,
             rows: page.lines.iter().map(row).collect(),
             words: ui.count("mail-total", folder.total),
             newer: page.newer.map(|place| turned(None, Some(place.to_string()))).unwrap_or_default(),
@@ -106,6 +113,7 @@ impl Pane {
             targets: desk.targets(ui, Some(id)),
             is_junk: folder.special_use == Some(SpecialUse::Junk),
             clear: clear(ui, folder),
+            again: current.map_or_else(|| href(folder), |uid| Spot { mailbox: id, uid }.href()),
             // A message's own title stays.
             events: format!(
                 "/mail/live?box={id}&since={}{}",

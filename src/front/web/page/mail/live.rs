@@ -1,9 +1,9 @@
-//! `/mail/live?box=…&since=…`: tells a page that is open of mail that came, as server-sent events. The page shows a bar;
-//! it never moves a line.
+//! `/mail/live?box=…&since=…`: tells a page that is open of mail that came, as server-sent events; who asks for no stream
+//! gets the same once, or 204. The page shows a bar; it never moves a line.
 
 use super::super::super::Web;
 use super::super::super::connection::Closing;
-use super::super::super::error::Fault;
+use super::super::super::error::{Fault, data};
 use super::super::super::extract::Member;
 use super::super::super::router::{Access, Route, route};
 use super::super::super::ui::Ui;
@@ -93,10 +93,14 @@ async fn live(
     let mailbox = MailboxId(number(&asked(&query, "box").unwrap_or_default())?);
     let since: Uid = number(&asked(&query, "since").unwrap_or_default())?;
     let news = web.services().lists.news(&session.who, mailbox, since).await?;
-    // A browser does not come back after this answer.
+    let beside = query.iter().any(|(name, _)| name == "beside");
+    if !visitor.wants_stream() {
+        let news = words(&web, &ui, &session, mailbox, news.count, beside).await;
+        return Ok(news.map_or_else(|| StatusCode::NO_CONTENT.into_response(), |news| data(&news)));
+    }
+    // A browser does not come back after this answer: it asks each minute.
     let Some(place) = web.0.streams.take(session.id) else { return Ok(StatusCode::NO_CONTENT.into_response()) };
     let watch = web.services().watchers.watch(&session.who, Some((mailbox, news.modseq)));
-    let beside = query.iter().any(|(name, _)| name == "beside");
     let first = Some(news.count);
     let listener = Listener { web, ui, session, mailbox, since, beside, watch, closing, told: 0, first, _place: place };
     let events = unfold(listener, async |mut listener| {
@@ -137,16 +141,27 @@ impl Listener {
 
     async fn event(&mut self, count: u32) -> Option<Event> {
         self.told = count;
-        if count == 0 {
-            return None;
-        }
-        let folders = self.web.services().lists.folders(&self.session.who).await.ok()?;
-        let folder = folders.iter().find(|folder| folder.id == self.mailbox)?;
-        let title = format!("{} – {}", list::title(&self.ui, folder), self.ui.say("base-product"));
-        let title = (!self.beside).then_some(title);
-        let words = self.ui.count("mail-new", count);
-        Some(Event::default().event("new").data(json!({ "words": words, "title": title }).to_string()))
+        let words = words(&self.web, &self.ui, &self.session, self.mailbox, count, self.beside).await?;
+        Some(Event::default().event("new").data(words.to_string()))
     }
+}
+
+/// What the bar says of so many new messages, and the page's title unless it is called after a message.
+async fn words(
+    web: &Web,
+    ui: &Ui,
+    session: &Session,
+    mailbox: MailboxId,
+    count: u32,
+    beside: bool,
+) -> Option<serde_json::Value> {
+    if count == 0 {
+        return None;
+    }
+    let folders = web.services().lists.folders(&session.who).await.ok()?;
+    let folder = folders.iter().find(|folder| folder.id == mailbox)?;
+    let title = format!("{} – {}", list::title(ui, folder), ui.say("base-product"));
+    Some(json!({ "words": ui.count("mail-new", count), "title": (!beside).then_some(title) }))
 }
 
 #[cfg(test)]

@@ -107,6 +107,8 @@ struct At {
     q: Option<String>,
     /// Of the search, from 1.
     page: Option<String>,
+    /// All lines are ticked.
+    picked: bool,
 }
 
 /// The query of a page, as pairs. Read here, since a query that can't be read is no reason to show no page.
@@ -123,7 +125,8 @@ impl At {
     fn of(visitor: &Visitor) -> Self {
         let query = query(visitor);
         let get = |name| asked(&query, name);
-        Self { before: get("before"), after: get("after"), q: get("q"), page: get("page") }
+        let picked = get("pick").is_some();
+        Self { before: get("before"), after: get("after"), q: get("q"), page: get("page"), picked }
     }
 
     /// # Errors
@@ -144,6 +147,11 @@ impl At {
     /// The list of a folder by itself.
     fn list_href(&self, mailbox: MailboxId) -> String {
         link(&format!("/mail/{mailbox}"), self.pairs())
+    }
+
+    /// The page that is at `here` with all its lines ticked.
+    fn all_href(here: &str) -> String {
+        format!("{here}{}pick=all", if here.contains('?') { '&' } else { '?' })
     }
 
     /// The results of a search by themselves.

@@ -10,6 +10,7 @@ use super::list::{Empty, LINES, Pane, row};
 use super::{At, Desk, Spot, full_name};
 use crate::model::query::{BadQuery, Why, parse_query};
 use crate::model::shown;
+use crate::service::Refusal;
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -54,8 +55,16 @@ async fn search(State(web): State<Web>, ui: Ui, visitor: Visitor, member: Member
         (*word, ui.say(key), At { q: Some(q.trim().to_owned()), ..At::default() }.search_href())
     };
     let words = WORDS.iter().map(help).collect();
-    let problem = parse(&web, &at).err().map(|bad| in_words(&ui, &bad));
-    let pane = pane(&web, &ui, &member, &desk, &at, None).await?;
+    let mut problem = parse(&web, &at).err().map(|bad| in_words(&ui, &bad));
+    let pane = match pane(&web, &ui, &member, &desk, &at, None).await {
+        Err(Fault::Refused(refusal)) if matches!(*refusal, Refusal::NotFound) => {
+            problem = Some(ui.say("mail-bad-folder"));
+            let asked = at.q.replace(String::new());
+            let blank = pane(&web, &ui, &member, &desk, &at, None).await?;
+            Pane { search: asked.unwrap_or_default(), ..blank }
+        }
+        pane => pane?,
+    };
     let page = SearchPage { ui, desk, pane, problem, words };
     Ok(if page.problem.is_some() { show_again(&page) } else { show(&page) })
 }
@@ -118,6 +127,8 @@ pub(super) async fn pane(
         leads: current.is_none(),
         start: String::new(),
         here: at.search_href(),
+        all: At::all_href(&at.search_href()),
+        picked: at.picked,
         words,
         newer: if number > 1 { turned(number - 1) } else { String::new() },
         older: if number < pages { turned(number + 1) } else { String::new() },
@@ -126,6 +137,7 @@ pub(super) async fn pane(
         is_junk: false,
         clear: None,
         events: String::new(),
+        again: String::new(),
         search: q,
         rows,
     })

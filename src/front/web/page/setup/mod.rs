@@ -5,7 +5,7 @@ mod steps;
 
 use super::super::Web;
 use super::super::error::{Fault, redirect, refusal_words, rendered, show, show_again};
-use super::super::extract::Fields;
+use super::super::extract::{Fields, Path};
 use super::super::problems::{Problems, password_fault};
 use super::super::router::{Access, Route, route};
 use super::super::ui::Ui;
@@ -18,7 +18,7 @@ use crate::service::account::{Actor, Role};
 use crate::service::session::{Session, Stage};
 use crate::service::setup::{NewOwner, Opened, Progress, Step};
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;

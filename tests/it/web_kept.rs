@@ -1,0 +1,107 @@
+//! What was filled in is not lost: forms that come when nothing can be done with them are shown again, to be sent later.
+
+use crate::harness::browser::{Answer, Browser};
+use crate::harness::house::House;
+use regex::Regex;
+
+const PASSWORD: &str = "correct horse battery";
+const LETTER: [(&str, &str); 4] =
+    [("to", "bob@example.test"), ("subject", "Long letter"), ("body", "\nOne\n\n  two\n"), ("act", "save")];
+
+async fn desk() -> (House, Browser) {
+    let house = House::new().await;
+    house.member("ann", PASSWORD).await;
+    house.member("bob", PASSWORD).await;
+    let mut browser = Browser::new(&house);
+    browser.sign_in("ann", PASSWORD).await;
+    browser.get("/mail/compose").await;
+    (house, browser)
+}
+
+/// The form that a page keeps, as a browser sends it.
+fn kept(page: &Answer) -> Vec<(String, String)> {
+    let field = Regex::new(r#"<textarea hidden name="([^"]*)" aria-label="[^"]*">\n([^<]*)</textarea>"#).unwrap();
+    field.captures_iter(&page.body).map(|found| (found[1].to_owned(), found[2].to_owned())).collect()
+}
+
+async fn send(browser: &mut Browser, path: &str, fields: &[(String, String)]) -> Answer {
+    let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    browser.post(path, &fields).await
+}
+
+/// Signs out in another window of the same browser.
+async fn sign_out_elsewhere(browser: &Browser) {
+    let mut window = browser.clone();
+    window.get("/mail").await;
+    assert_eq!(window.post("/sign-out", &[]).await.status, 303);
+}
+
+#[tokio::test]
+async fn a_letter_sent_in_a_session_that_is_over_goes_on_after_signing_in() {
+    let (_house, mut browser) = desk().await;
+    sign_out_elsewhere(&browser).await;
+    let page = browser.post_files("/mail/compose", &LETTER, &[]).await;
+    assert_eq!(page.status, 401);
+    assert!(page.text().contains("nothing is lost"), "{}", page.text());
+    let fields = kept(&page);
+    for (name, value) in LETTER {
+        assert!(fields.contains(&(name.into(), value.into())), "{name} in {fields:?}");
+    }
+    // One signs in beside it; the page asks once more, since it was made before.
+    browser.sign_in("ann", PASSWORD).await;
+    let again = send(&mut browser, "/mail/compose", &fields).await;
+    assert!(again.status == 303, "{} {}", again.status, again.text());
+    let page = browser.follow(again).await;
+    assert!(page.body.contains("\nOne\n\n  two\n") && page.body.contains("Long letter"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn a_form_from_elsewhere_is_not_kept() {
+    let (_house, mut browser) = desk().await;
+    sign_out_elsewhere(&browser).await;
+    browser.headers.push(("sec-fetch-site", "cross-site".into()));
+    let page = browser.post("/mail/compose", &LETTER).await;
+    assert!(page.status == 303 && kept(&page).is_empty(), "{} {}", page.status, page.text());
+}
+
+#[tokio::test]
+async fn files_are_asked_for_again() {
+    let (_house, mut browser) = desk().await;
+    sign_out_elsewhere(&browser).await;
+    let page = browser.post_files("/mail/compose", &LETTER, &[("plan.txt", &[b'x'; 100_000])]).await;
+    let fields = kept(&page);
+    assert!(fields.iter().any(|(name, _)| name == "body"), "{}", page.text());
+    assert!(!fields.iter().any(|(name, _)| name == "act"), "it is not sent without its files");
+}
+
+#[tokio::test]
+async fn while_the_database_is_away_a_form_waits_on_its_page() {
+    let (house, mut browser) = desk().await;
+    house.database_away().await;
+    let page = browser.post("/mail/compose", &LETTER).await;
+    assert_eq!((page.status, page.header("retry-after")), (503, "5"));
+    assert!(!page.body.contains("http-equiv=\"refresh\""), "it would forget the form");
+    let fields = kept(&page);
+    assert!(fields.contains(&("body".into(), "\nOne\n\n  two\n".into())), "{fields:?}");
+    // One with a password is not kept: it must be typed again.
+    let page = browser.post("/sign-in", &[("name", "ann"), ("password", PASSWORD)]).await;
+    assert!(page.status == 503 && !page.body.contains(PASSWORD) && kept(&page).is_empty());
+    house.database_back().await;
+    for _ in 0..20 {
+        let again = send(&mut browser, "/mail/compose", &fields).await;
+        if again.status != 503 {
+            let page = browser.follow(again).await;
+            // The page was made while nobody could be told from a stranger: it asks once more.
+            let page = match kept(&page) {
+                none if none.is_empty() => page,
+                fields => {
+                    let again = send(&mut browser, "/mail/compose", &fields).await;
+                    browser.follow(again).await
+                }
+            };
+            assert!(page.body.contains("Long letter"), "{}", page.text());
+            return;
+        }
+    }
+    panic!("it stayed away");
+}
