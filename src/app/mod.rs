@@ -9,10 +9,12 @@ pub use root::service_user;
 
 use crate::config::{Config, Database};
 use crate::model::clock::Clock;
+use crate::model::network::Network;
 use crate::net::client::ClientTls;
 use crate::net::listener::{Gate, Limits};
 use crate::net::tls::{ServerTls, Source, fingerprint};
 use crate::relay::{session::Times, worker};
+use crate::service::login::{Origin, Protocol};
 use crate::service::seal::Keys;
 use crate::service::settings::Settings;
 use crate::service::{Options, Services};
@@ -157,11 +159,11 @@ async fn open_services(
         Store::open(&store::Options { connect: runtime, writers: 8, readers: 8, acquire: Duration::from_secs(5) });
     let opened = async {
         let hostname = hostname(config, &store).await?;
-        let exempt = config.exempt.clone();
+        let (exempt, proxies) = (config.exempt.clone(), config.http_proxies.clone());
         let options = Options {
             clock: Clock::system(),
             keys,
-            exempt: Arc::new(move |address| exempt.iter().any(|network| network.contains(address))),
+            exempt: Arc::new(move |origin| is_exempt(origin, &exempt, &proxies)),
             hostname: hostname.clone(),
         };
         Ok((Services::open(store.clone(), options).await?, hostname))
@@ -173,6 +175,13 @@ async fn open_services(
             Err(error)
         }
     }
+}
+
+/// Whether failed tries from somewhere are not counted by address. A proxy before the web that names nobody else may stand
+/// for anybody, so it never is.
+fn is_exempt(origin: &Origin, exempt: &[Network], proxies: &[Network]) -> bool {
+    let listed = |networks: &[Network]| networks.iter().any(|network| network.contains(origin.peer));
+    listed(exempt) && !(origin.protocol == Protocol::Web && listed(proxies))
 }
 
 /// What the server is called: what the file says can't be set in the browser.
@@ -447,5 +456,23 @@ impl Signals {
                 tracing::error!(%error, "the settings in use stay");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_names_nobody_is_never_exempt() {
+        let networks = |raw: &str| vec![Network::parse(raw).unwrap()];
+        let (exempt, proxies) = (networks("127.0.0.0/8"), networks("127.0.0.1/32"));
+        let said = |peer: &str, protocol| {
+            let origin = Origin { peer: peer.parse().unwrap(), protocol, domain_hint: None };
+            is_exempt(&origin, &exempt, &proxies)
+        };
+        assert!(!said("127.0.0.1", Protocol::Web), "whoever is behind it");
+        assert!(said("127.0.0.2", Protocol::Web) && said("127.0.0.1", Protocol::Imap));
+        assert!(!said("192.0.2.1", Protocol::Web) && !said("192.0.2.1", Protocol::Imap));
     }
 }

@@ -176,7 +176,7 @@ pub struct Options {
     /// From the key file.
     pub keys: seal::Keys,
     /// Addresses that are never slowed or shut out.
-    pub exempt: Arc<dyn Fn(std::net::IpAddr) -> bool + Send + Sync>,
+    pub exempt: login::Exempt,
     /// This host's name, for message ids and reports.
     pub hostname: String,
 }
@@ -214,7 +214,7 @@ impl Services {
         Ok(Self {
             sessions: session::Sessions::new(base.clone()),
             app_passwords: app_password::AppPasswords::new(base.clone(), vault.clone(), notices),
-            setup: setup::Setup::new(base.clone(), accounts.clone(), vault, second_factors.clone()),
+            setup: setup::Setup::new(base.clone(), accounts.clone(), vault, second_factors.clone(), login.clone()),
             people: people::People::new(base.clone()),
             audit: audit::Audit::new(base.clone()),
             login,

@@ -80,7 +80,7 @@ pub struct Known {
     pub addresses: Vec<String>,
     /// Aliases that lead to them among others.
     pub aliases: Vec<String>,
-    /// Newest first.
+    /// Newest first; none of somebody whom the actor does not look after.
     pub sign_ins: Vec<SignIn>,
     /// Whether the actor may change anything of it.
     pub managed: bool,
@@ -147,9 +147,11 @@ impl People {
         for (address, alone) in store.person_addresses(id).await? {
             if alone { &mut addresses } else { &mut aliases }.push(address);
         }
-        let sign_ins = store.sign_in_list(id, SHOWN).await?.into_iter().map(SignIn::from).collect();
         let person = self.person(row);
         let managed = actor.gives().contains(&person.role);
+        // When and from where somebody comes in is for those who look after them.
+        let sign_ins = if managed { store.sign_in_list(id, SHOWN).await? } else { Vec::new() };
+        let sign_ins = sign_ins.into_iter().map(SignIn::from).collect();
         Ok(Known { person, addresses, aliases, sign_ins, managed })
     }
 

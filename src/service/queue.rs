@@ -13,6 +13,7 @@ use crate::store::append::Job;
 use crate::store::queue::{DueRow, FateRow, NewQueued, NewRecipient, QueueRow};
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
 
 /// How long a worker has what it took; it renews that while it works.
 pub const LEASE: TimeDelta = TimeDelta::minutes(10);
@@ -139,7 +140,7 @@ impl Queue {
         }
         let mut tx = self.base.store.begin().await?;
         let count = tx.queue_retry(id, now).await?;
-        self.audit_and_commit(tx, actor, "queue.retry", id).await?;
+        self.audit_and_commit(tx, actor, "queue.retry", id, (None, Some(json!({ "recipients": count })))).await?;
         Ok(count)
     }
 
@@ -156,20 +157,21 @@ impl Queue {
     async fn set_held(&self, actor: &Actor, id: QueueId, held: bool, action: &'static str) -> Result<()> {
         actor.must_own()?;
         let mut tx = self.base.store.begin().await?;
-        if !tx.queue_hold(id, held).await? {
-            return Err(Refusal::NotFound);
+        let was = tx.queue_hold(id, held).await?.ok_or(Refusal::NotFound)?;
+        // What is so already is no act.
+        if was == held {
+            return Ok(());
         }
-        self.audit_and_commit(tx, actor, action, Some(id)).await
+        let change = (Some(json!({ "held": was })), Some(json!({ "held": held })));
+        self.audit_and_commit(tx, actor, action, Some(id), change).await
     }
 
     /// Drops a message; its sender is not told.
     pub async fn drop_message(&self, actor: &Actor, id: QueueId) -> Result<()> {
         actor.must_own()?;
         let mut tx = self.base.store.begin().await?;
-        if !tx.queue_drop(id).await? {
-            return Err(Refusal::NotFound);
-        }
-        self.audit_and_commit(tx, actor, "queue.drop", Some(id)).await
+        let count = tx.queue_drop(id).await?.ok_or(Refusal::NotFound)?;
+        self.audit_and_commit(tx, actor, "queue.drop", Some(id), (Some(json!({ "recipients": count })), None)).await
     }
 
     async fn audit_and_commit(
@@ -178,9 +180,10 @@ impl Queue {
         actor: &Actor,
         action: &'static str,
         id: Option<QueueId>,
+        (before, after): (Option<Value>, Option<Value>),
     ) -> Result<()> {
         let name = id.map_or_else(|| "all".to_owned(), |id| id.to_string());
-        let row = actor.row(action, None, &name, None, None);
+        let row = actor.row(action, None, &name, before, after);
         tx.audit_add(&row, self.base.clock.now()).await?;
         Ok(tx.commit().await?)
     }

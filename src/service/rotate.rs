@@ -57,7 +57,8 @@ impl Rotation {
             }
         }
         tx.seal_key_keep(&keys.id()).await?;
-        tx.audit_add(&actor.row("key.rotate", None, &keys.id(), None, None), self.base.clock.now()).await?;
+        let after = serde_json::json!({ "sealed": count });
+        tx.audit_add(&actor.row("key.rotate", None, &keys.id(), None, Some(after)), self.base.clock.now()).await?;
         tx.commit().await?;
         Ok(count)
     }

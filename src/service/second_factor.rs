@@ -2,6 +2,7 @@
 //! sign-in is [`Login::second_factor`].
 
 use super::account::{Actor, Role};
+use super::audit::moment;
 use super::login::{Identity, Login, Origin, Trial};
 use super::notice::{News, Notices};
 use super::readable::{fresh, normal};
@@ -13,6 +14,7 @@ use crate::store::Tx;
 use crate::store::credential::{NewCredential, kind};
 use aws_lc_rs::hmac;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
 
 /// Recovery codes that are made at once.
 pub const CODES: usize = 10;
@@ -113,13 +115,15 @@ impl SecondFactors {
         let told = self.notices.prepare(who.address(), &News::SecondFactor, &actor.origin).await?;
         let mut tx = self.base.store.begin().await?;
         let renewed = tx.account_renew(who.account(), who.generation()).await?.ok_or(Refusal::Stale)?;
+        let before = held(&mut tx, who.account()).await?;
         tx.credential_remove_kind(who.account(), kind::TOTP).await?;
         if !tx.totp_confirm(who.account(), id, step, now).await? {
             return Err(Refusal::NotFound);
         }
         let codes = self.write_codes(&mut tx, who.account(), now).await?;
         told.file(&self.base, &mut tx).await?;
-        tx.audit_add(&actor.row("second_factor.add", actor.account, &actor.name, None, None), now).await?;
+        let after = json!({ "since": moment(now), "left": CODES });
+        tx.audit_add(&actor.row("second_factor.add", actor.account, &actor.name, before, Some(after)), now).await?;
         tx.commit().await?;
         self.login.limiter().give_back(Trial::Code, who.address()).await?;
         Ok(Codes { who: who.renewed(renewed), codes })
@@ -136,9 +140,11 @@ impl SecondFactors {
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         let renewed = tx.account_renew(who.account(), who.generation()).await?.ok_or(Refusal::Stale)?;
+        let (_, left) = tx.second_factor_held(who.account()).await?;
         let codes = self.write_codes(&mut tx, who.account(), now).await?;
         told.file(&self.base, &mut tx).await?;
-        tx.audit_add(&actor.row("recovery.make", actor.account, &actor.name, None, None), now).await?;
+        let (before, after) = (Some(json!({ "left": left })), Some(json!({ "left": CODES })));
+        tx.audit_add(&actor.row("recovery.make", actor.account, &actor.name, before, after), now).await?;
         tx.commit().await?;
         Ok(Codes { who: who.renewed(renewed), codes })
     }
@@ -159,11 +165,12 @@ impl SecondFactors {
         let mut tx = self.base.store.begin().await?;
         // A role given since the look above has ended the session too.
         let renewed = tx.account_renew(who.account(), who.generation()).await?.ok_or(Refusal::Stale)?;
+        let before = held(&mut tx, who.account()).await?;
         if !tx.second_factor_remove(who.account()).await? {
             return Err(Refusal::NotFound);
         }
         told.file(&self.base, &mut tx).await?;
-        tx.audit_add(&actor.row("second_factor.remove", actor.account, &actor.name, None, None), now).await?;
+        tx.audit_add(&actor.row("second_factor.remove", actor.account, &actor.name, before, None), now).await?;
         tx.commit().await?;
         Ok(who.renewed(renewed))
     }
@@ -181,11 +188,12 @@ impl SecondFactors {
         let told = self.notices.prepare(address, &News::NoSecondFactor, &actor.origin).await?;
         let mut tx = store.begin().await?;
         tx.account_generation_raise(id).await?;
+        let before = held(&mut tx, id).await?;
         if !tx.second_factor_remove(id).await? {
             return Err(Refusal::NotFound);
         }
         told.file(&self.base, &mut tx).await?;
-        tx.audit_add(&actor.row("second_factor.reset", Some(id), &address.to_string(), None, None), now).await?;
+        tx.audit_add(&actor.row("second_factor.reset", Some(id), &address.to_string(), before, None), now).await?;
         Ok(tx.commit().await?)
     }
 
@@ -202,6 +210,12 @@ impl SecondFactors {
         }
         Ok(out)
     }
+}
+
+/// What the audit says was before, in a transaction that holds the account; `None`: there was none.
+async fn held(tx: &mut Tx, account: AccountId) -> Result<Option<Value>> {
+    let (since, left) = tx.second_factor_held(account).await?;
+    Ok(since.map(|since| json!({ "since": moment(since), "left": left })))
 }
 
 fn plain(kind: i16, sealed: &[u8]) -> NewCredential<'_> {

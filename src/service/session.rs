@@ -2,16 +2,20 @@
 //!
 //! A session gets a new token whenever it can do more than before: at sign-in, at the second factor, at a fresh proof.
 
-use super::account::Role;
+use super::account::{Actor, Role};
+use super::audit::moment;
 use super::login::{Identity, Origin};
 use super::{Base, Refusal, Result};
 use crate::model::address::{Address, Domain};
+use crate::model::ids::AccountId;
 use crate::model::secret::Secret;
+use crate::store::Tx;
 use crate::store::session::{NewSession, SessionRow};
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 
 /// A member's session ends after this long without a request; an administrator's sooner.
 const IDLE_MEMBER: TimeDelta = TimeDelta::days(14);
@@ -26,6 +30,8 @@ const PROVED: TimeDelta = TimeDelta::minutes(15);
 const SEEN: TimeDelta = TimeDelta::minutes(1);
 /// Browsers an account may be signed in with.
 const MOST: i64 = 50;
+/// Browsers that may owe a second factor at once.
+const MOST_HALF_OPEN: i64 = 5;
 const AGENT: usize = 200;
 
 /// What the browser holds; 256 random bits.
@@ -115,13 +121,15 @@ impl Sessions {
             account: who.account(),
             generation: who.generation(),
             stage: stage.number(),
-            proved_at: (stage == Stage::Open).then_some(now),
+            // Who has no second factor yet has given every proof there is.
+            proved_at: (stage != Stage::SecondFactor).then_some(now),
             expires_at: now + life,
             peer: origin.peer,
             agent: &agent,
         };
         let mut tx = self.base.store.begin().await?;
-        tx.session_add(&hash, &new, MOST, now).await?;
+        tx.session_add(&hash, &new, now).await?;
+        trim(&mut tx, who.account(), stage).await?;
         tx.commit().await?;
         Ok(token)
     }
@@ -152,26 +160,34 @@ impl Sessions {
     /// # Errors
     /// [`Refusal::Stale`]: it has ended meanwhile.
     pub async fn promote(&self, session: &Session, stage: Stage) -> Result<Token> {
-        self.renew(session, stage, session.who.generation()).await
+        self.renew(session, stage, session.who.generation(), Some(self.base.clock.now())).await
     }
 
-    /// The same after the session itself changed its account's credentials: it goes on as `who`, all others have ended.
-    /// If anybody else changed them since, this one has ended as well.
+    /// After the session itself changed its account's credentials it goes on as `who`, with a new token; all others have
+    /// ended. If anybody else changed them since, this one has ended as well. It counts as proved as long as it did: the
+    /// change may have asked for less than all proofs.
     ///
     /// # Errors
     /// As [`Sessions::promote`].
     pub async fn carry_over(&self, session: &Session, who: &Identity, stage: Stage) -> Result<Token> {
-        self.renew(session, stage, who.generation()).await
+        self.renew(session, stage, who.generation(), session.proved_at).await
     }
 
-    async fn renew(&self, session: &Session, stage: Stage, generation: i64) -> Result<Token> {
+    async fn renew(
+        &self,
+        session: &Session,
+        stage: Stage,
+        generation: i64,
+        proved_at: Option<DateTime<Utc>>,
+    ) -> Result<Token> {
         let now = self.base.clock.now();
         let (token, hash) = fresh_token()?;
         let mut tx = self.base.store.begin().await?;
         let expires = now + if stage == Stage::Open { LONGEST } else { HALF_OPEN };
-        if !tx.session_renew(&session.hash, &hash, (stage.number(), Some(now), generation), expires, now).await? {
+        if !tx.session_renew(&session.hash, &hash, (stage.number(), proved_at, generation), expires, now).await? {
             return Err(Refusal::Stale);
         }
+        trim(&mut tx, session.who.account(), stage).await?;
         tx.commit().await?;
         Ok(token)
     }
@@ -187,18 +203,24 @@ impl Sessions {
     ///
     /// # Errors
     /// [`Refusal::NotFound`]: it has ended already, or is another's.
-    pub async fn end_one(&self, who: &Identity, id: i64) -> Result<()> {
+    pub async fn end_one(&self, who: &Identity, origin: &Origin, id: i64) -> Result<()> {
         let mut tx = self.base.store.begin().await?;
-        if !tx.session_end(who.account(), id).await? {
-            return Err(Refusal::NotFound);
-        }
+        let began = tx.session_end(who.account(), id).await?.ok_or(Refusal::NotFound)?;
+        let (actor, before) = (Actor::member(who, origin), json!({ "since": moment(began) }));
+        let row = actor.row("session.end", actor.account, &actor.name, Some(before), None);
+        tx.audit_add(&row, self.base.clock.now()).await?;
         Ok(tx.commit().await?)
     }
 
     /// Ends all of the member's sessions but this one; how many.
-    pub async fn end_others(&self, session: &Session) -> Result<u64> {
+    pub async fn end_others(&self, session: &Session, origin: &Origin) -> Result<u64> {
         let mut tx = self.base.store.begin().await?;
         let ended = tx.session_end_others(session.who.account(), session.id).await?;
+        if ended > 0 {
+            let (actor, before) = (Actor::member(&session.who, origin), json!({ "sessions": ended }));
+            let row = actor.row("session.end_others", actor.account, &actor.name, Some(before), None);
+            tx.audit_add(&row, self.base.clock.now()).await?;
+        }
         tx.commit().await?;
         Ok(ended)
     }
@@ -229,6 +251,12 @@ impl Sessions {
         out.copy_from_slice(&tag.as_ref()[..16]);
         out
     }
+}
+
+/// Drops what is beyond the most of its kind.
+async fn trim(tx: &mut Tx, account: AccountId, stage: Stage) -> Result<()> {
+    let open = stage == Stage::Open;
+    Ok(tx.session_trim(account, open, if open { MOST } else { MOST_HALF_OPEN }).await?)
 }
 
 fn is_good(row: &SessionRow, now: DateTime<Utc>) -> bool {

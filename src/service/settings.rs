@@ -96,6 +96,19 @@ pub struct Definition {
     pub reason: &'static str,
 }
 
+impl Definition {
+    /// Whether a change could give the house away or lose what can't be had back: who may try to sign in, what the server
+    /// is called, how long removed mail is kept.
+    pub fn is_grave(&self) -> bool {
+        matches!(self.group, Group::Server | Group::SignIn) || self.name.starts_with("retention.")
+    }
+
+    /// Whether it is read when the program starts: a change takes effect then.
+    pub fn is_read_at_start(&self) -> bool {
+        matches!(self.name, "delivery.budget" | "server.hostname")
+    }
+}
+
 const MIB: u64 = 1 << 20;
 
 /// Every setting, by name.

@@ -1,9 +1,10 @@
 //! The claim of a fresh server in the browser (J1): a one-time link from the terminal, bound to the first browser that
-//! opens it, makes the first owner. From then on the setup is that of whoever is signed in as an owner, and no link
+//! begins with it, makes the first owner. From then on the setup is that of whoever is signed in as an owner, and no link
 //! leads there any more; it counts as done once the owner has a second factor and kept the recovery codes.
 
 use super::account::{Accounts, Actor, Draft, Role, usable};
-use super::login::{Identity, Origin};
+use super::audit::moment;
+use super::login::{Identity, Login, Origin};
 use super::second_factor::SecondFactors;
 use super::token::Token;
 use super::vault::Vault;
@@ -11,13 +12,12 @@ use super::{Base, Refusal, Result};
 use crate::model::address::Address;
 use crate::model::secret::Secret;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How long a link lives.
 const LINK: TimeDelta = TimeDelta::minutes(60);
-/// Wrong tokens that void it.
-const WRONG: i32 = 5;
 
 /// What is to be done, in the order of the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,17 @@ impl Step {
         1 << self as i32
     }
 
+    /// Its name in the audit.
+    fn name(self) -> &'static str {
+        match self {
+            Self::You => "you",
+            Self::SecondFactor => "second-factor",
+            Self::CodesKept => "codes",
+            Self::ServerName => "name",
+            Self::Domain => "domain",
+        }
+    }
+
     /// Whether the setup can't be done without it.
     pub fn is_required(self) -> bool {
         matches!(self, Self::You | Self::SecondFactor | Self::CodesKept)
@@ -49,7 +60,9 @@ impl Step {
 pub enum Opened {
     /// It is this browser's.
     Here,
-    /// Another browser opened it first.
+    /// It is nobody's yet.
+    Free,
+    /// Another browser began with it first.
     Elsewhere(DateTime<Utc>),
     /// Unknown, used, expired or void: a new one comes from the terminal.
     Nothing,
@@ -69,6 +82,8 @@ pub struct Progress {
     pub done: Vec<Step>,
     /// Called done by the owner.
     pub finished: bool,
+    /// Whether the actor is who claimed the server, and no other owner.
+    pub is_claimers: bool,
 }
 
 /// Sets a fresh server up. Cheap to clone.
@@ -78,13 +93,14 @@ pub struct Setup {
     accounts: Accounts,
     vault: Vault,
     factors: SecondFactors,
+    login: Login,
     /// There is an owner: that is so for ever, as the last one can't be taken away.
     owned: Arc<AtomicBool>,
 }
 
 impl Setup {
-    pub(super) fn new(base: Base, accounts: Accounts, vault: Vault, factors: SecondFactors) -> Self {
-        Self { base, accounts, vault, factors, owned: Arc::default() }
+    pub(super) fn new(base: Base, accounts: Accounts, vault: Vault, factors: SecondFactors, login: Login) -> Self {
+        Self { base, accounts, vault, factors, login, owned: Arc::default() }
     }
 
     /// Whether there is an owner: then nothing of the setup's links is there any more. Cheap once it is so.
@@ -108,29 +124,51 @@ impl Setup {
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         tx.setup_link(&token.hash(), now + LINK, now).await?;
-        tx.audit_add(&actor.row("setup.link", None, "server", None, None), now).await?;
+        let after = json!({ "expires": moment(now + LINK) });
+        tx.audit_add(&actor.row("setup.link", None, "server", None, Some(after)), now).await?;
         tx.commit().await?;
         Ok(token.text().clone())
     }
 
-    /// Opens a link in a browser, known by a secret in its cookie. The first browser has it from then on. The fifth
-    /// wrong token voids the link.
-    pub async fn open(&self, token: &str, browser: &Secret<String>) -> Result<Opened> {
+    /// Looks at a link in a browser, known by a secret in its cookie, and binds nothing: whatever shows a preview of a
+    /// link follows it. Wrong ones are counted by where they come from; the right one lives on.
+    ///
+    /// # Errors
+    /// [`Refusal::SlowDown`] after too many wrong ones from there.
+    pub async fn look(&self, origin: &Origin, token: &str, browser: &Secret<String>) -> Result<Opened> {
         if self.is_claimed().await? {
             return Ok(Opened::Nothing);
         }
-        let (store, now) = (&self.base.store, self.base.clock.now());
-        let browser = Token::read(browser.expose()).hash();
-        match store.setup_open(&Token::read(token).hash(), &browser, now).await? {
+        self.login.may_try_link(origin).await?;
+        let now = self.base.clock.now();
+        match self.base.store.setup_look(&Token::read(token).hash(), now).await? {
+            Some((None, _)) => Ok(Opened::Free),
+            Some((Some(bound), _)) if bound == Token::read(browser.expose()).hash() => Ok(Opened::Here),
+            Some((Some(_), at)) => Ok(Opened::Elsewhere(at.unwrap_or(now))),
+            None => self.nothing(origin).await,
+        }
+    }
+
+    /// Begins with a link: the first browser has it from then on.
+    ///
+    /// # Errors
+    /// As [`Setup::look`].
+    pub async fn open(&self, origin: &Origin, token: &str, browser: &Secret<String>) -> Result<Opened> {
+        if self.is_claimed().await? {
+            return Ok(Opened::Nothing);
+        }
+        self.login.may_try_link(origin).await?;
+        let (token, browser) = (Token::read(token).hash(), Token::read(browser.expose()).hash());
+        match self.base.store.setup_open(&token, &browser, self.base.clock.now()).await? {
             Some((true, _)) => Ok(Opened::Here),
             Some((false, at)) => Ok(Opened::Elsewhere(at)),
-            None => {
-                if store.setup_wrong(WRONG, now).await? {
-                    tracing::warn!("the setup link is void after {WRONG} wrong ones: make another with setup-link");
-                }
-                Ok(Opened::Nothing)
-            }
+            None => self.nothing(origin).await,
         }
+    }
+
+    async fn nothing(&self, origin: &Origin) -> Result<Opened> {
+        self.login.wrong_link(origin).await?;
+        Ok(Opened::Nothing)
     }
 
     /// Makes the first owner, and the domain of the address where it is not there; the link is used up.
@@ -146,7 +184,7 @@ impl Setup {
         new: NewOwner,
     ) -> Result<Identity> {
         // Before any hashing: a stranger gets no work out of us.
-        if self.open(token, browser).await? != Opened::Here {
+        if self.open(origin, token, browser).await? != Opened::Here {
             return Err(Refusal::NotFound);
         }
         let NewOwner { name, address, password } = new;
@@ -176,7 +214,7 @@ impl Setup {
             Address::new(&address.key(), address.domain().clone()).map_err(|e| Refusal::Internal(e.into()))?;
         let who = Identity::new(id, address, name.clone(), 1);
         let actor = Actor::member(&who, origin);
-        let after = serde_json::json!({ "name": name, "role": Role::Owner.name(), "new_domain": known.is_none() });
+        let after = json!({ "name": name, "role": Role::Owner.name(), "new_domain": known.is_none() });
         tx.audit_add(&actor.row("setup.claim", actor.account, &actor.name, None, Some(after)), now).await?;
         tx.commit().await?;
         tracing::info!(account.id = id.0, "the server was claimed");
@@ -198,7 +236,7 @@ impl Setup {
         } else {
             done.retain(|step| *step != Step::CodesKept);
         }
-        Ok(Progress { done, finished: done_at.is_some() })
+        Ok(Progress { done, finished: done_at.is_some(), is_claimers: actor.account == Some(owner) })
     }
 
     /// Remembers a step as done. [`Step::You`] and [`Step::SecondFactor`] are what they are.
@@ -213,8 +251,13 @@ impl Setup {
         if step == Step::CodesKept && !progress.done.contains(&Step::SecondFactor) {
             return Err(Refusal::Invalid("the second factor comes first"));
         }
+        let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
-        tx.setup_step(step.bit()).await?;
+        if !tx.setup_step(step.bit()).await? {
+            return Ok(());
+        }
+        let after = json!({ "step": step.name() });
+        tx.audit_add(&actor.row("setup.step", actor.account, "server", None, Some(after)), now).await?;
         Ok(tx.commit().await?)
     }
 
@@ -229,8 +272,11 @@ impl Setup {
         }
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
-        tx.setup_done(now).await?;
-        tx.audit_add(&actor.row("setup.finish", actor.account, "server", None, None), now).await?;
+        if !tx.setup_done(now).await? {
+            return Ok(());
+        }
+        let after = json!({ "step": progress.done.iter().map(|step| step.name()).collect::<Vec<_>>() });
+        tx.audit_add(&actor.row("setup.finish", actor.account, "server", None, Some(after)), now).await?;
         Ok(tx.commit().await?)
     }
 }

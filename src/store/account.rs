@@ -18,10 +18,28 @@ macro_rules! account_columns {
     };
 }
 
+macro_rules! alias_columns {
+    ($rest:literal) => {
+        concat!(
+            "SELECT s.local, d.name, s.enabled,
+                ARRAY(SELECT COALESCE(t.remote, a.local || '@' || ad.name) FROM address_target t
+                    LEFT JOIN account a ON a.id = t.account LEFT JOIN domain ad ON ad.id = a.domain
+                    WHERE t.address = s.id ORDER BY t.n),
+                (SELECT a.local || '@' || ad.name FROM account a JOIN domain ad ON ad.id = a.domain WHERE a.id = s.account),
+                s.account
+            FROM address s JOIN domain d ON d.id = s.domain ",
+            $rest
+        )
+    };
+}
+
 sql! {
     ACCOUNT_LIST = account_columns!("WHERE $1::text IS NULL OR d.name = $1 ORDER BY d.name, a.local");
     ACCOUNT_GET = account_columns!("WHERE a.id = $1");
     ACCOUNT_FIND = account_columns!("WHERE d.name = $1 AND a.local = $2");
+    /// Those who act and who are acted on, and with `$2` all owners: one statement, so that they are locked in order and
+    /// two acts never wait for one another.
+    ACCOUNT_HOLD = account_columns!("WHERE a.id = ANY($1) OR ($2 AND a.role = 3) ORDER BY a.id FOR NO KEY UPDATE OF a");
     ACCOUNT_ADD = "
         INSERT INTO account (domain, local, name, name_key, kind, role, quota_bytes, uidvalidity_last, created_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) RETURNING id";
@@ -37,11 +55,10 @@ sql! {
     ACCOUNT_RENAME = "UPDATE account SET name = $2, name_key = $3 WHERE id = $1";
     /// Rights hang on it, and sessions know it: they end.
     ACCOUNT_ROLE = "UPDATE account SET role = $2, generation = generation + 1 WHERE id = $1";
-    /// Owners who can sign in. Locked, so that two of them can't put one another out at once.
-    OWNERS_LOCK = "
+    /// Owners who can sign in.
+    OWNERS_ABLE = "
         SELECT id FROM account a WHERE role = 3 AND status = 0
-            AND EXISTS (SELECT 1 FROM credential WHERE account = a.id AND kind = 1)
-        ORDER BY id FOR NO KEY UPDATE";
+            AND EXISTS (SELECT 1 FROM credential WHERE account = a.id AND kind = 1)";
     ACCOUNT_QUOTA = "UPDATE account SET quota_bytes = $2 WHERE id = $1";
     ACCOUNT_LOCK = "SELECT id FROM account WHERE id = $1 FOR UPDATE";
     /// Deliveries under way end before their mail is looked for, and later ones find no mailbox.
@@ -61,13 +78,9 @@ sql! {
         INSERT INTO address (domain, local, account, is_primary, created_at) VALUES ($1, $2, $3, $4, $5) RETURNING id";
     ADDRESS_TARGET_ADD = "INSERT INTO address_target (address, n, account, remote) VALUES ($1, $2, $3, $4)";
     ADDRESS_REMOVE = "DELETE FROM address WHERE domain = $1 AND local = $2 AND NOT is_primary";
-    ALIAS_LIST = "
-        SELECT s.local, d.name, s.enabled,
-            ARRAY(SELECT COALESCE(t.remote, a.local || '@' || ad.name) FROM address_target t
-                LEFT JOIN account a ON a.id = t.account LEFT JOIN domain ad ON ad.id = a.domain
-                WHERE t.address = s.id ORDER BY t.n),
-            (SELECT a.local || '@' || ad.name FROM account a JOIN domain ad ON ad.id = a.domain WHERE a.id = s.account)
-        FROM address s JOIN domain d ON d.id = s.domain WHERE NOT s.is_primary ORDER BY d.name, s.local";
+    ALIAS_LIST = alias_columns!("WHERE NOT s.is_primary ORDER BY d.name, s.local");
+    ALIAS_FIND = alias_columns!("WHERE NOT s.is_primary AND s.domain = $1 AND s.local = $2");
+    ALIAS_HOLD = alias_columns!("WHERE NOT s.is_primary AND s.domain = $1 AND s.local = $2 FOR UPDATE OF s");
 }
 
 /// A row of `account` with its domain's name.
@@ -106,6 +119,14 @@ pub struct AliasRow {
     pub enabled: bool,
     pub targets: Vec<String>,
     pub account: Option<String>,
+    /// Whose further address it is.
+    pub owner: Option<AccountId>,
+}
+
+type Alias = (String, String, bool, Vec<String>, Option<String>, Option<AccountId>);
+
+fn alias_row((local, domain, enabled, targets, account, owner): Alias) -> AliasRow {
+    AliasRow { local, domain, enabled, targets, account, owner }
 }
 
 fn account_row(row: &sqlx::postgres::PgRow) -> Result<AccountRow> {
@@ -143,10 +164,14 @@ impl Store {
 
     /// Aliases and further addresses of all domains.
     pub async fn alias_list(&self) -> Result<Vec<AliasRow>> {
-        let rows: Vec<(String, String, bool, Vec<String>, Option<String>)> =
-            sqlx::query_as(ALIAS_LIST).fetch_all(self.read()).await?;
-        let row = |(local, domain, enabled, targets, account)| AliasRow { local, domain, enabled, targets, account };
-        Ok(rows.into_iter().map(row).collect())
+        let rows: Vec<Alias> = sqlx::query_as(ALIAS_LIST).fetch_all(self.read()).await?;
+        Ok(rows.into_iter().map(alias_row).collect())
+    }
+
+    /// One of them; `local` folded.
+    pub async fn alias_find(&self, domain: DomainId, local: &str) -> Result<Option<AliasRow>> {
+        let row = sqlx::query_as(ALIAS_FIND).bind(domain).bind(local).fetch_optional(self.read()).await?;
+        Ok(row.map(alias_row))
     }
 }
 
@@ -249,10 +274,23 @@ impl Tx {
         Ok(())
     }
 
-    /// Owners who can sign in, kept so till the commit; the first lock of a transaction that may end with one fewer.
-    pub async fn owners_lock(&mut self) -> Result<Vec<AccountId>> {
-        let rows: Vec<(AccountId,)> = sqlx::query_as(OWNERS_LOCK).fetch_all(self.conn()).await?;
+    /// Accounts as they are, kept so till the commit; with `owners` every owner too, for a transaction that may end with
+    /// one fewer. The first lock of its transaction.
+    pub async fn account_hold(&mut self, ids: &[AccountId], owners: bool) -> Result<Vec<AccountRow>> {
+        let rows = sqlx::query(ACCOUNT_HOLD).bind(ids).bind(owners).fetch_all(self.conn()).await?;
+        rows.iter().map(account_row).collect()
+    }
+
+    /// Owners who can sign in; they are so till the commit where all were held.
+    pub async fn owners_able(&mut self) -> Result<Vec<AccountId>> {
+        let rows: Vec<(AccountId,)> = sqlx::query_as(OWNERS_ABLE).fetch_all(self.conn()).await?;
         Ok(rows.into_iter().map(|(id,)| id).collect())
+    }
+
+    /// An alias as it is, kept so till the commit; `local` folded.
+    pub async fn alias_hold(&mut self, domain: DomainId, local: &str) -> Result<Option<AliasRow>> {
+        let row = sqlx::query_as(ALIAS_HOLD).bind(domain).bind(local).fetch_optional(self.conn()).await?;
+        Ok(row.map(alias_row))
     }
 
     pub async fn account_quota(&mut self, id: AccountId, bytes: Option<u64>) -> Result<()> {

@@ -10,15 +10,22 @@ sql! {
     AUDIT_ADD = "
         INSERT INTO audit (at, actor, actor_name, origin, action, subject, subject_name, before, after)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    /// A domain sees what was done to its addresses and to itself.
+    /// A domain sees what was done to its addresses and to itself; from where, of its admin and the people they look after.
     AUDIT_DOMAIN = "
-        SELECT id, at, actor, actor_name, origin, action, subject, subject_name, before, after FROM audit
+        SELECT id, at, actor, actor_name,
+            CASE WHEN actor IS NULL OR actor = $6 OR EXISTS (
+                SELECT 1 FROM account a JOIN domain d ON d.id = a.domain
+                WHERE a.id = audit.actor AND d.name = $1 AND a.role = ANY($7)) THEN origin ELSE '' END, action, subject, subject_name, before, after FROM audit
         WHERE split_part(subject_name, '@', -1) COLLATE \"C\" = $1 AND ($2::int8 IS NULL OR id < $2)
             AND ($3::int8 IS NULL OR subject = $3) AND starts_with(action, $4)
         ORDER BY id DESC LIMIT $5";
     AUDIT_SUBJECT = "
         SELECT id, at, actor, actor_name, origin, action, subject, subject_name, before, after FROM audit
         WHERE subject = $1 AND ($2::int8 IS NULL OR id < $2) AND starts_with(action, $3) ORDER BY id DESC LIMIT $4";
+    AUDIT_BY_OTHERS = "
+        SELECT id, at, actor, actor_name, CASE WHEN actor IS NULL THEN origin ELSE '' END, action, subject, subject_name,
+            before, after FROM audit
+        WHERE subject = $1 AND actor IS DISTINCT FROM $1 AND ($2::int8 IS NULL OR id < $2) ORDER BY id DESC LIMIT $3";
     AUDIT_ALL = "
         SELECT id, at, actor, actor_name, origin, action, subject, subject_name, before, after FROM audit
         WHERE ($1::int8 IS NULL OR id < $1) AND starts_with(action, $2) ORDER BY id DESC LIMIT $3";
@@ -30,13 +37,22 @@ sql! {
 /// What is asked for, newest first.
 #[derive(Debug, Clone, Copy)]
 pub struct AuditQuery<'a> {
-    /// Acts on this domain and its addresses alone.
-    pub domain: Option<&'a str>,
+    /// `None`: somebody who may read all.
+    pub reader: Option<Reader<'a>>,
     pub subject: Option<AccountId>,
     /// Beginning of the action: `account.`; empty: all.
     pub action: &'a str,
     /// Older than this one.
     pub below: Option<AuditId>,
+}
+
+/// A domain's admin, who reads what was done to it and its addresses.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    pub account: Option<AccountId>,
+    pub domain: &'a str,
+    /// Those of the people they look after.
+    pub roles: &'a [i16],
 }
 
 /// A row as it is read.
@@ -107,13 +123,28 @@ impl Tx {
 impl Store {
     /// Up to `limit` rows, newest first; a statement for each index.
     pub async fn audit_page(&self, query: &AuditQuery<'_>, limit: i64) -> Result<Vec<AuditEntry>> {
-        let AuditQuery { domain, subject, action, below } = *query;
-        let rows = match (domain, subject) {
-            (Some(domain), subject) => sqlx::query_as(AUDIT_DOMAIN).bind(domain).bind(below).bind(subject).bind(action),
-            (None, Some(subject)) => sqlx::query_as(AUDIT_SUBJECT).bind(subject).bind(below).bind(action),
-            (None, None) => sqlx::query_as(AUDIT_ALL).bind(below).bind(action),
+        let AuditQuery { reader, subject, action, below } = *query;
+        let rows = match (reader, subject) {
+            (Some(Reader { account, domain, roles }), subject) => {
+                let rows = sqlx::query_as(AUDIT_DOMAIN).bind(domain).bind(below).bind(subject).bind(action).bind(limit);
+                rows.bind(account).bind(roles)
+            }
+            (None, Some(subject)) => sqlx::query_as(AUDIT_SUBJECT).bind(subject).bind(below).bind(action).bind(limit),
+            (None, None) => sqlx::query_as(AUDIT_ALL).bind(below).bind(action).bind(limit),
         };
-        let rows: Vec<Row> = rows.bind(limit).fetch_all(self.read()).await?;
+        let rows: Vec<Row> = rows.fetch_all(self.read()).await?;
+        Ok(rows.into_iter().map(entry).collect())
+    }
+
+    /// Up to `limit` acts of others on an account, newest first.
+    pub async fn audit_by_others(
+        &self,
+        subject: AccountId,
+        below: Option<AuditId>,
+        limit: i64,
+    ) -> Result<Vec<AuditEntry>> {
+        let rows: Vec<Row> =
+            sqlx::query_as(AUDIT_BY_OTHERS).bind(subject).bind(below).bind(limit).fetch_all(self.read()).await?;
         Ok(rows.into_iter().map(entry).collect())
     }
 

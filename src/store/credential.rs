@@ -28,7 +28,8 @@ sql! {
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING id";
     /// The main password and its verifiers, and a seed that somebody who knew the old password may have begun with; app
     /// passwords stay.
-    CREDENTIAL_REMOVE_MAIN = "DELETE FROM credential WHERE account = $1 AND kind IN (1, 2, 3, 7) AND app IS NULL";
+    CREDENTIAL_REMOVE_MAIN = "DELETE FROM credential WHERE account = $1 AND kind IN (1, 2, 3, 7) AND app IS NULL
+        RETURNING kind, created_at";
     /// Not at every reconnection of a client that comes once a minute.
     CREDENTIAL_USED = "
         UPDATE credential SET last_used_at = $2, last_used_from = $3::text::inet
@@ -340,10 +341,11 @@ impl Tx {
         Ok(id)
     }
 
-    /// Removes the main password and its verifiers.
-    pub async fn credential_remove_main(&mut self, account: AccountId) -> Result<()> {
-        sqlx::query(CREDENTIAL_REMOVE_MAIN).bind(account).execute(self.conn()).await?;
-        Ok(())
+    /// Removes the main password and its verifiers; since when it was there.
+    pub async fn credential_remove_main(&mut self, account: AccountId) -> Result<Option<DateTime<Utc>>> {
+        let rows: Vec<(i16, DateTime<Utc>)> =
+            sqlx::query_as(CREDENTIAL_REMOVE_MAIN).bind(account).fetch_all(self.conn()).await?;
+        Ok(rows.into_iter().find(|(kind, _)| *kind == kind::PASSWORD).map(|(_, since)| since))
     }
 
     /// Up to 500 credentials (id, kind, sealed value) after `above`, locked, for a change of keys.

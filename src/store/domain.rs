@@ -14,8 +14,9 @@ sql! {
     DOMAIN_ADD = "
         INSERT INTO domain (name, alias_of, is_default, created_at)
         SELECT $1, $2, NOT EXISTS (SELECT 1 FROM domain), $3 RETURNING id";
-    DOMAIN_REMOVE = "DELETE FROM domain WHERE id = $1";
-    DOMAIN_UNDEFAULT = "UPDATE domain SET is_default = false WHERE is_default";
+    DOMAIN_REMOVE = "
+        DELETE FROM domain d WHERE id = $1 RETURNING is_default, (SELECT name FROM domain WHERE id = d.alias_of)";
+    DOMAIN_UNDEFAULT = "UPDATE domain SET is_default = false WHERE is_default RETURNING name";
     DOMAIN_DEFAULT = "UPDATE domain SET is_default = true WHERE id = $1";
 }
 
@@ -54,18 +55,19 @@ impl Tx {
         Ok(id)
     }
 
-    /// Removes a domain without accounts and addresses.
-    pub async fn domain_remove(&mut self, id: DomainId) -> Result<()> {
-        sqlx::query(DOMAIN_REMOVE).bind(id).execute(self.conn()).await?;
+    /// Removes a domain without accounts and addresses: whether it was the default, and whose addresses it repeated.
+    /// `None`: it is gone already.
+    pub async fn domain_remove(&mut self, id: DomainId) -> Result<Option<(bool, Option<String>)>> {
+        let row = sqlx::query_as(DOMAIN_REMOVE).bind(id).fetch_optional(self.conn()).await?;
         self.tell(Event::DomainChanged);
-        Ok(())
+        Ok(row)
     }
 
-    /// Makes a domain the one that completes bare names.
-    pub async fn domain_default(&mut self, id: DomainId) -> Result<()> {
-        sqlx::query(DOMAIN_UNDEFAULT).execute(self.conn()).await?;
+    /// Makes a domain the one that completes bare names; which one did before.
+    pub async fn domain_default(&mut self, id: DomainId) -> Result<Option<String>> {
+        let row: Option<(String,)> = sqlx::query_as(DOMAIN_UNDEFAULT).fetch_optional(self.conn()).await?;
         sqlx::query(DOMAIN_DEFAULT).bind(id).execute(self.conn()).await?;
         self.tell(Event::DomainChanged);
-        Ok(())
+        Ok(row.map(|(name,)| name))
     }
 }

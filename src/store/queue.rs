@@ -56,8 +56,13 @@ sql! {
     QUEUE_RETRY = "
         UPDATE queue_recipient SET due_at = $2 WHERE status = 0 AND ($1::int8 IS NULL OR queue = $1)
             AND (leased_until IS NULL OR leased_until < $2)";
-    QUEUE_HOLD = "UPDATE queue SET held = $2, hold_until = CASE WHEN $2 THEN hold_until END WHERE id = $1";
-    QUEUE_DROP = "DELETE FROM queue WHERE id = $1";
+    QUEUE_HOLD = "
+        WITH was AS (SELECT held FROM queue WHERE id = $1 FOR UPDATE)
+        UPDATE queue SET held = $2, hold_until = CASE WHEN $2 THEN hold_until END FROM was WHERE id = $1
+        RETURNING was.held";
+    QUEUE_DROP = "
+        WITH to_go AS (SELECT count(*) AS n FROM queue_recipient WHERE queue = $1 AND status = 0)
+        DELETE FROM queue USING to_go WHERE id = $1 RETURNING to_go.n";
 }
 
 /// A message to be queued.
@@ -288,15 +293,16 @@ impl Tx {
         Ok(done.rows_affected())
     }
 
-    /// Holds or releases a message; whether there is one.
-    pub async fn queue_hold(&mut self, id: QueueId, held: bool) -> Result<bool> {
-        let done = sqlx::query(QUEUE_HOLD).bind(id).bind(held).execute(self.conn()).await?;
+    /// Holds or releases a message; whether it was held. `None`: there is none.
+    pub async fn queue_hold(&mut self, id: QueueId, held: bool) -> Result<Option<bool>> {
+        let row: Option<(bool,)> = sqlx::query_as(QUEUE_HOLD).bind(id).bind(held).fetch_optional(self.conn()).await?;
         self.tell(Event::QueueDue);
-        Ok(done.rows_affected() > 0)
+        Ok(row.map(|(was,)| was))
     }
 
-    /// Drops a message without a word to its sender; whether there was one.
-    pub async fn queue_drop(&mut self, id: QueueId) -> Result<bool> {
-        Ok(sqlx::query(QUEUE_DROP).bind(id).execute(self.conn()).await?.rows_affected() > 0)
+    /// Drops a message without a word to its sender; for how many recipients it still was. `None`: there is none.
+    pub async fn queue_drop(&mut self, id: QueueId) -> Result<Option<u64>> {
+        let row: Option<(i64,)> = sqlx::query_as(QUEUE_DROP).bind(id).fetch_optional(self.conn()).await?;
+        Ok(row.map(|(count,)| count as u64))
     }
 }

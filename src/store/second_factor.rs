@@ -100,6 +100,13 @@ impl Tx {
         Ok(done.rows_affected() > 0)
     }
 
+    /// What [`Store::second_factor_state`] says, in a transaction that holds the account.
+    pub async fn second_factor_held(&mut self, account: AccountId) -> Result<(Option<DateTime<Utc>>, u32)> {
+        let (since, codes): (Option<DateTime<Utc>>, i64) =
+            sqlx::query_as(FACTOR_STATE).bind(account).fetch_one(self.conn()).await?;
+        Ok((since, codes as u32))
+    }
+
     /// Removes time-based codes and recovery codes; whether there was a seed in use.
     pub async fn second_factor_remove(&mut self, account: AccountId) -> Result<bool> {
         self.credential_remove_kind(account, kind::TOTP_BEGUN).await?;

@@ -22,16 +22,16 @@ sql! {
     SESSION_ADD = "
         INSERT INTO web_session (token_hash, account, generation, stage, created_at, seen_at, proved_at, expires_at, peer, agent)
         VALUES ($1, $2, $3, $4, $5, $5, $6, $7, $8::inet, $9)";
-    /// Keeps the newest ones.
+    /// Keeps the newest ones, open and half open apart: who knows the password alone puts nobody out.
     SESSION_TRIM = "
-        DELETE FROM web_session WHERE account = $1 AND id NOT IN
-            (SELECT id FROM web_session WHERE account = $1 ORDER BY id DESC LIMIT $2)";
+        DELETE FROM web_session WHERE account = $1 AND (stage = 0) = $3 AND id NOT IN
+            (SELECT id FROM web_session WHERE account = $1 AND (stage = 0) = $3 ORDER BY id DESC LIMIT $2)";
     SESSION_RENEW = "
         UPDATE web_session SET token_hash = $2, stage = $3, proved_at = $4, generation = $5, expires_at = $6, seen_at = $7
         WHERE token_hash = $1";
     SESSION_SEEN = "UPDATE web_session SET seen_at = $2 WHERE token_hash = $1 AND seen_at < $2";
     SESSION_REMOVE = "DELETE FROM web_session WHERE token_hash = $1";
-    SESSION_END = "DELETE FROM web_session WHERE account = $1 AND id = $2";
+    SESSION_END = "DELETE FROM web_session WHERE account = $1 AND id = $2 RETURNING created_at";
     SESSION_END_OTHERS = "DELETE FROM web_session WHERE account = $1 AND id <> $2";
     SESSION_PURGE = "
         DELETE FROM web_session WHERE token_hash IN
@@ -127,14 +127,8 @@ impl Store {
 }
 
 impl Tx {
-    /// Adds a session and drops the oldest beyond `most`.
-    pub async fn session_add(
-        &mut self,
-        hash: &[u8; 32],
-        new: &NewSession<'_>,
-        most: i64,
-        now: DateTime<Utc>,
-    ) -> Result<()> {
+    /// Adds a session.
+    pub async fn session_add(&mut self, hash: &[u8; 32], new: &NewSession<'_>, now: DateTime<Utc>) -> Result<()> {
         sqlx::query(SESSION_ADD)
             .bind(&hash[..])
             .bind(new.account)
@@ -147,7 +141,12 @@ impl Tx {
             .bind(new.agent)
             .execute(self.conn())
             .await?;
-        sqlx::query(SESSION_TRIM).bind(new.account).bind(most).execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// Drops the oldest sessions of an account beyond `most`, of the open ones or of those that still owe a proof.
+    pub async fn session_trim(&mut self, account: AccountId, open: bool, most: i64) -> Result<()> {
+        sqlx::query(SESSION_TRIM).bind(account).bind(most).bind(open).execute(self.conn()).await?;
         Ok(())
     }
 
@@ -179,9 +178,11 @@ impl Tx {
         Ok(())
     }
 
-    /// Ends one session of an account; whether there was one.
-    pub async fn session_end(&mut self, account: AccountId, id: i64) -> Result<bool> {
-        Ok(sqlx::query(SESSION_END).bind(account).bind(id).execute(self.conn()).await?.rows_affected() == 1)
+    /// Ends one session of an account; when it began. `None`: there was none.
+    pub async fn session_end(&mut self, account: AccountId, id: i64) -> Result<Option<DateTime<Utc>>> {
+        let row: Option<(DateTime<Utc>,)> =
+            sqlx::query_as(SESSION_END).bind(account).bind(id).fetch_optional(self.conn()).await?;
+        Ok(row.map(|(began,)| began))
     }
 
     /// Ends all sessions of an account but one; how many.

@@ -10,15 +10,15 @@ sql! {
     SETUP_LINK = "
         INSERT INTO setup (token_hash, expires_at, created_at) VALUES ($1, $2, $3)
         ON CONFLICT (one) DO UPDATE SET token_hash = EXCLUDED.token_hash, browser_hash = NULL, opened_at = NULL,
-            wrong = 0, expires_at = EXCLUDED.expires_at, created_at = EXCLUDED.created_at";
+            expires_at = EXCLUDED.expires_at, created_at = EXCLUDED.created_at";
+    SETUP_LOOK = "
+        SELECT browser_hash, opened_at FROM setup
+        WHERE token_hash = $1 AND expires_at > $2 AND NOT EXISTS (SELECT 1 FROM account WHERE role = 3)";
     /// The first browser wins; of two at once the second waits for the row and then finds the first's.
     SETUP_OPEN = "
         UPDATE setup SET browser_hash = COALESCE(browser_hash, $2), opened_at = COALESCE(opened_at, $3)
         WHERE token_hash = $1 AND expires_at > $3 AND NOT EXISTS (SELECT 1 FROM account WHERE role = 3)
         RETURNING browser_hash = $2, opened_at";
-    SETUP_WRONG = "
-        UPDATE setup SET wrong = wrong + 1, token_hash = CASE WHEN wrong + 1 < $2 THEN token_hash END
-        WHERE token_hash IS NOT NULL AND expires_at > $1 RETURNING token_hash IS NULL";
     SETUP_TAKE = "
         UPDATE setup SET token_hash = NULL
         WHERE token_hash = $1 AND browser_hash = $2 AND expires_at > $3
@@ -26,8 +26,8 @@ sql! {
         RETURNING one";
     SETUP_OWNER = "UPDATE setup SET owner = $1, steps = $2";
     SETUP_STATE = "SELECT owner, steps, done_at FROM setup";
-    SETUP_STEP = "UPDATE setup SET steps = steps | $1";
-    SETUP_DONE = "UPDATE setup SET done_at = COALESCE(done_at, $1)";
+    SETUP_STEP = "UPDATE setup SET steps = steps | $1 WHERE steps & $1 = 0";
+    SETUP_DONE = "UPDATE setup SET done_at = $1 WHERE done_at IS NULL";
 }
 
 impl Store {
@@ -53,11 +53,13 @@ impl Store {
             .await?)
     }
 
-    /// Counts a wrong token; whether it was the one that voids the link.
-    pub async fn setup_wrong(&self, most: i32, now: DateTime<Utc>) -> Result<bool> {
-        let row: Option<(bool,)> =
-            sqlx::query_as(SETUP_WRONG).bind(now).bind(most).fetch_optional(self.write()).await?;
-        Ok(row.is_some_and(|(void,)| void))
+    /// A live link: the browser that it is bound to, and since when. A look that binds nothing.
+    pub async fn setup_look(
+        &self,
+        token: &[u8; 32],
+        now: DateTime<Utc>,
+    ) -> Result<Option<(Option<Vec<u8>>, Option<DateTime<Utc>>)>> {
+        Ok(sqlx::query_as(SETUP_LOOK).bind(&token[..]).bind(now).fetch_optional(self.read()).await?)
     }
 
     /// Who claimed the server, the steps done, and when the setup was called done.
@@ -89,13 +91,13 @@ impl Tx {
         Ok(())
     }
 
-    pub async fn setup_step(&mut self, step: i32) -> Result<()> {
-        sqlx::query(SETUP_STEP).bind(step).execute(self.conn()).await?;
-        Ok(())
+    /// Remembers a step as done; whether it was not before.
+    pub async fn setup_step(&mut self, step: i32) -> Result<bool> {
+        Ok(sqlx::query(SETUP_STEP).bind(step).execute(self.conn()).await?.rows_affected() > 0)
     }
 
-    pub async fn setup_done(&mut self, now: DateTime<Utc>) -> Result<()> {
-        sqlx::query(SETUP_DONE).bind(now).execute(self.conn()).await?;
-        Ok(())
+    /// Calls the setup done; whether it was not before.
+    pub async fn setup_done(&mut self, now: DateTime<Utc>) -> Result<bool> {
+        Ok(sqlx::query(SETUP_DONE).bind(now).execute(self.conn()).await?.rows_affected() > 0)
     }
 }

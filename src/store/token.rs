@@ -17,6 +17,7 @@ sql! {
         DELETE FROM account_token t USING account a
         WHERE t.hash = $1 AND t.purpose = $2 AND t.expires_at > $3 AND a.id = t.account AND a.status = 0
         RETURNING t.account";
+    TOKEN_EXPIRY = "SELECT expires_at FROM account_token WHERE account = $1 AND purpose = $2 FOR UPDATE";
     TOKEN_REMOVE = "DELETE FROM account_token WHERE account = $1";
     TOKEN_PRUNE = "DELETE FROM account_token WHERE expires_at < $1";
 }
@@ -60,6 +61,13 @@ impl Tx {
             .execute(self.conn())
             .await?;
         Ok(())
+    }
+
+    /// Until when an account's token lives, kept so till the commit.
+    pub async fn token_expiry(&mut self, account: AccountId, purpose: i16) -> Result<Option<DateTime<Utc>>> {
+        let row: Option<(DateTime<Utc>,)> =
+            sqlx::query_as(TOKEN_EXPIRY).bind(account).bind(purpose).fetch_optional(self.conn()).await?;
+        Ok(row.map(|(at,)| at))
     }
 
     /// Uses a token up and says whose it was. One statement, so that of two at once one gets nothing.

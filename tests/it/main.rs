@@ -18,6 +18,7 @@ mod peers;
 mod people;
 mod postgres;
 mod reading;
+mod record;
 mod relay;
 mod reports;
 mod roundtrip;

@@ -284,7 +284,9 @@ async fn what_is_done_to_a_person_is_told_and_taken_back() {
         act(&mut dora, &format!("{base}/addresses"), &[("local", "rob@example.test"), ("domain", "example.test")])
             .await;
     assert!(page.text().contains("Remove rob@example.test"), "{}", page.text());
-    for (local, words) in [("dora", "taken"), ("postmaster", "leads to the owners"), ("", "before the @")] {
+    for (local, words) in
+        [("dora", "taken"), ("postmaster", "Only an owner"), ("rob+x", "has no +"), ("", "before the @")]
+    {
         let bad = dora.post(&format!("{base}/addresses"), &[("local", local), ("domain", "example.test")]).await;
         assert!(bad.status == 422 && bad.text().contains(words), "{local}: {}", bad.text());
     }
@@ -417,7 +419,9 @@ async fn a_setting_is_in_force_at_once_and_taken_back() {
     act(&mut olga, "/admin/settings/login.failures", &[("login-failures", "20")]).await;
     act(&mut olga, "/admin/settings/login.scram_sha1", &[("login-scram-sha1", "on")]).await;
     act(&mut olga, "/admin/settings/delivery.over_quota", &[("delivery-over-quota", "refuse")]).await;
-    act(&mut olga, "/admin/settings/server.hostname", &[("server-hostname", "MAIL.example.test")]).await;
+    let page = act(&mut olga, "/admin/settings/server.hostname", &[("server-hostname", "MAIL.example.test")]).await;
+    assert!(toast(&page).ends_with("once Mailstead is restarted."), "{}", toast(&page));
+    assert_eq!(page.text().matches("Restart needed").count(), 2, "in the list, with the memory for receiving");
     assert_eq!(settings.number("queue.expiry"), 3 * 86_400);
     assert_eq!((settings.number("login.failures"), settings.switch("login.scram_sha1")), (20, true));
     assert_eq!(
@@ -481,6 +485,53 @@ async fn domains_are_added_and_removed() {
     assert_eq!(acts(&house, "domain.default").await.len(), 2);
     // The new domain is there to add people to.
     assert!(olga.get("/admin/people/add").await.body.contains("value=\"other.test\""));
+}
+
+/// What could put others out or open the house to a stranger is done by who has proved lately who they are.
+#[tokio::test]
+async fn grave_acts_ask_who_it_is_and_others_do_not() {
+    let house = house().await;
+    let mut olga = at(&house, "olga").await;
+    let mut ids = Vec::new();
+    for who in ["bob", "hal", "dora", "olga"] {
+        ids.push(format!("/admin/people/{}", id(&house, &format!("{who}@example.test")).await));
+    }
+    let [bob, hal, dora, own] = &ids[..] else { panic!() };
+    act(&mut olga, &format!("{own}/addresses"), &[("local", "boss"), ("domain", "example.test")]).await;
+    act(&mut olga, "/admin/domains", &[("domain", "gone.test"), ("alias-of", "")]).await;
+    house.clock.advance(TimeDelta::minutes(16));
+    let before = house.audit("%").await.len();
+    let grave: [(String, &[(&str, &str)]); 10] = [
+        (format!("{hal}/suspend"), &[]),
+        (format!("{dora}/suspend"), &[("undo", "1")]),
+        (format!("{own}/addresses"), &[("local", "chief"), ("domain", "example.test")]),
+        (format!("{own}/addresses/remove"), &[("address", "boss@example.test")]),
+        (format!("{bob}/role"), &[("role", "owner")]),
+        ("/admin/domains/remove".into(), &[("domain", "gone.test")]),
+        ("/admin/settings/login.failures".into(), &[("login-failures", "1000")]),
+        ("/admin/settings/login.window".into(), &[("reset", "1")]),
+        ("/admin/settings/server.hostname".into(), &[("server-hostname", "evil.test")]),
+        ("/admin/settings/retention.expunged".into(), &[("retention-expunged", "0")]),
+    ];
+    for (path, form) in &grave {
+        let asked = olga.post(path, form).await;
+        assert_eq!(asked.status, 403, "{path}: {}", asked.text());
+        assert!(asked.text().contains("Is it still you?"), "{path}");
+        assert!(form.iter().all(|(name, _)| asked.body.contains(&format!("carried.{name}"))), "{path}");
+    }
+    assert_eq!(house.audit("%").await.len(), before, "nothing was done");
+    let ordinary: [(String, &[(&str, &str)]); 6] = [
+        (format!("{bob}/suspend"), &[]),
+        (format!("{bob}/resume"), &[]),
+        (format!("{bob}/name"), &[("name", "Robert")]),
+        (format!("{bob}/addresses"), &[("local", "rob"), ("domain", "example.test")]),
+        ("/admin/domains/default".into(), &[("domain", "other.test")]),
+        ("/admin/settings/send.undo".into(), &[("send-undo", "5"), ("send-undo-unit", "s")]),
+    ];
+    for (path, form) in &ordinary {
+        act(&mut olga, path, form).await;
+    }
+    assert_eq!(house.audit("%").await.len(), before + ordinary.len());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use crate::harness::browser::{Answer, Browser};
 use crate::harness::dial::{dial, tls};
-use crate::harness::house::House;
+use crate::harness::house::{House, web_origin};
 use crate::harness::log::Log;
 use crate::harness::transcript::read_line;
 use chrono::TimeDelta;
@@ -10,6 +10,7 @@ use mailstead::front::imap;
 use mailstead::model::address::Address;
 use mailstead::model::secret::Secret;
 use mailstead::service::account::{Actor, Role};
+use mailstead::service::session::Stage;
 use mailstead::service::totp;
 use regex::Regex;
 use std::sync::Arc;
@@ -164,9 +165,58 @@ async fn too_many_tries_are_told_alike_for_everybody() {
             says(&browser.post("/sign-in", &form("wrong")).await, 403, "Name or password is wrong");
         }
         let answer = browser.post("/sign-in", &form(PASSWORD)).await;
-        says(&answer, 429, "Wait a quarter of an hour");
+        says(&answer, 429, "try again in 15 minutes");
         assert_eq!(answer.value("name").as_deref(), Some(name));
     }
+}
+
+#[tokio::test]
+async fn one_waits_as_long_as_the_setting_says() {
+    let house = house().await;
+    house.services.settings.set(&Actor::command_line(), "login.window", "2h").await.unwrap();
+    let mut browser = Browser::new(&house);
+    for _ in 0..10 {
+        browser.sign_in("ann", "wrong").await;
+    }
+    says(&browser.sign_in("ann", PASSWORD).await, 429, "try again in 2 hours");
+    house.clock.advance(TimeDelta::minutes(121));
+    leads(&browser.sign_in("ann", PASSWORD).await, "/");
+}
+
+#[tokio::test]
+async fn signing_out_leaves_nothing_of_the_person_behind() {
+    let house = house().await;
+    let mut browser = signed_in(&house, "ann").await;
+    browser.get("/settings/look").await;
+    browser.post("/settings/look", &[("theme", "dark"), ("language", "en")]).await;
+    assert!(browser.cookies.contains_key("__Host-ms-flash"), "what the next page would tell");
+    let answer = browser.post("/sign-out", &[]).await;
+    leads(&answer, "/sign-in");
+    assert_eq!(answer.header("clear-site-data"), r#""cache", "storage""#);
+    let left: Vec<&String> = browser.cookies.keys().collect();
+    assert_eq!(left, ["__Host-ms-look"]);
+}
+
+/// Whoever knows the password alone can open as many half sessions as they like.
+#[tokio::test]
+async fn half_open_sessions_put_nobody_out() {
+    let house = house().await;
+    let mut browser = signed_in(&house, "ann").await;
+    enrol(&house, &mut browser).await;
+    let who = house.web("ann", PASSWORD).await;
+    let sessions = &house.services.sessions;
+    let mut halves = Vec::new();
+    for _ in 0..60 {
+        let half = sessions.begin(&who, Stage::SecondFactor, &web_origin(), "").await.unwrap();
+        halves.push(half);
+    }
+    says(&browser.get("/settings/sessions").await, 200, "This one");
+    let mut good = 0;
+    for half in &halves {
+        good += usize::from(sessions.resume(half.expose()).await.unwrap().is_some());
+    }
+    assert_eq!(good, 5, "and few of them wait at once");
+    assert!(sessions.resume(halves[59].expose()).await.unwrap().is_some(), "the newest");
 }
 
 #[tokio::test]
@@ -219,7 +269,7 @@ async fn the_second_factor_is_a_step_of_its_own() {
     for _ in 0..4 {
         browser.post("/sign-in/code", &[("code", "000000")]).await;
     }
-    says(&browser.post("/sign-in/code", &[("code", &codes[1])]).await, 429, "Wait a quarter of an hour");
+    says(&browser.post("/sign-in/code", &[("code", &codes[1])]).await, 429, "try again in 15 minutes");
     leads(&browser.post("/sign-out", &[]).await, "/sign-in");
 }
 
@@ -410,6 +460,31 @@ async fn a_new_password_ends_what_the_old_one_opened() {
     assert_eq!(answer.status, 303);
     assert!(!answer.headers.get_all("set-cookie").iter().any(|one| one.to_str().unwrap().starts_with("__Host-ms=")));
     assert_eq!(house.audit("password.change").await.len(), 1);
+}
+
+/// The password alone must not do for acts that ask for password and code.
+#[tokio::test]
+async fn a_new_password_is_no_proof_of_the_second_factor() {
+    let house = house().await;
+    let mut browser = signed_in(&house, "ann").await;
+    enrol(&house, &mut browser).await;
+    house.clock.advance(TimeDelta::minutes(16));
+    browser.get("/settings/password").await;
+    let form = [("current-password", PASSWORD), ("new-password", "twelve green bottles")];
+    leads(&browser.post("/settings/password", &form).await, "/settings/sign-in");
+    says(&browser.get("/settings/recovery-codes").await, 200, "Is it still you?");
+    says(&browser.get("/settings/second-factor").await, 200, "Is it still you?");
+}
+
+#[tokio::test]
+async fn the_gallery_is_for_owners() {
+    let house = house().await;
+    let mut browser = Browser::new(&house);
+    leads(&browser.get("/_gallery").await, "/sign-in?next=%2F_gallery");
+    let mut browser = signed_in(&house, "ann").await;
+    for page in ["/_gallery", "/_gallery/admin", "/_gallery/mail/2"] {
+        assert_eq!(browser.get(page).await.status, 403, "{page}");
+    }
 }
 
 #[tokio::test]

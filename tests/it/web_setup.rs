@@ -22,9 +22,16 @@ async fn link(house: &House) -> String {
 
 const YOU: [(&str, &str); 3] = [("name", "Ada Berg"), ("address", "ada@fresh.test"), ("new-password", PASSWORD)];
 
+/// Takes the link for this browser: on the page to claim the house.
+async fn begin(browser: &mut Browser, link: &str) -> Answer {
+    says(&browser.get(link).await, 200, "The link then belongs to this browser");
+    leads(&browser.post(link, &[("begin", "1")]).await, link);
+    browser.get(link).await
+}
+
 /// Claims the house: on the step after it.
 async fn claim(browser: &mut Browser, link: &str) -> Answer {
-    browser.get(link).await;
+    begin(browser, link).await;
     let answer = browser.post(link, &YOU).await;
     browser.follow(answer).await
 }
@@ -53,7 +60,7 @@ async fn until_it_is_claimed_there_is_nothing_else() {
 async fn a_server_is_claimed_and_set_up() {
     let (house, mut browser) = unclaimed().await;
     let link = link(&house).await;
-    let page = browser.get(&link).await;
+    let page = begin(&mut browser, &link).await;
     says(&page, 200, "Claim this server");
     says(&page, 200, "Step 1 of 6");
     for (field, value, words) in [
@@ -165,20 +172,30 @@ async fn a_setup_that_was_left_goes_on() {
 async fn a_link_is_one_browsers_once_for_an_hour() {
     let (house, mut first) = unclaimed().await;
     let old = link(&house).await;
-    first.get(&old).await;
     let mut second = Browser::at(site(&house.services));
+    // Whatever shows a preview of the link takes nothing away.
+    for _ in 0..3 {
+        says(&second.get(&old).await, 200, "Begin");
+    }
+    says(&begin(&mut first, &old).await, 200, "Step 1 of 6");
+    leads(&first.post(&old, &[("begin", "1")]).await, &old);
     says(&second.get(&old).await, 404, "opened it in another browser on");
-    says(&first.get(&old).await, 200, "Claim this server");
+    says(&second.post(&old, &[("begin", "1")]).await, 404, "opened it in another browser on");
+    says(&second.post(&old, &YOU).await, 404, "opened it in another browser on");
+    says(&first.get(&old).await, 200, "Step 1 of 6");
     let new = link(&house).await;
     says(&first.get(&old).await, 404, "is mistyped, was used already, or is more than an hour old");
-    says(&first.get(&new).await, 200, "Claim this server");
+    says(&begin(&mut first, &new).await, 200, "Step 1 of 6");
     house.clock.advance(TimeDelta::minutes(61));
     says(&first.post(&new, &YOU).await, 404, "more than an hour old");
-    let guessed = link(&house).await;
-    for _ in 0..5 {
+    // Who guesses waits; the link is as good as before.
+    let fresh = link(&house).await;
+    second.peer = [198, 51, 100, 7];
+    for _ in 0..50 {
         assert_eq!(second.get("/setup/guess").await.status, 404);
     }
-    says(&first.get(&guessed).await, 404, "mailstead setup-link");
+    says(&second.get(&fresh).await, 429, "try again in 15 minutes");
+    says(&begin(&mut first, &fresh).await, 200, "Step 1 of 6");
     assert_eq!(house.audit("setup.claim").await.len(), 0);
 }
 
@@ -186,7 +203,7 @@ async fn a_link_is_one_browsers_once_for_an_hour() {
 async fn of_two_claims_at_once_one_counts() {
     let (house, mut browser) = unclaimed().await;
     let link = link(&house).await;
-    browser.get(&link).await;
+    begin(&mut browser, &link).await;
     let mut twin = Browser::at(site(&house.services));
     twin.cookies = browser.cookies.clone();
     twin.get(&link).await;
@@ -269,4 +286,41 @@ async fn an_invited_admin_enrols_before_anything_else() {
     leads(&browser.get("/welcome").await, "/settings/second-factor");
     says(&browser.get("/settings/second-factor").await, 200, "needs a second factor before anything else");
     says(&browser.get("/setup/second-factor").await, 404, "no such page");
+}
+
+/// While who claimed the server has no second factor yet, the page of that step is nobody else's way past a proof.
+#[tokio::test]
+async fn another_owner_replaces_a_second_factor_with_a_proof_alone() {
+    let (house, mut browser) = unclaimed().await;
+    let link = link(&house).await;
+    says(&claim(&mut browser, &link).await, 200, "Step 2 of 6");
+    house.member("olga", PASSWORD).await;
+    let olga = Address::parse("olga@example.test").unwrap();
+    house.services.accounts.set_role(&Actor::command_line(), &olga, Role::Owner).await.unwrap();
+    let mut other = Browser::at(site(&house.services));
+    leads(&other.sign_in("olga@example.test", PASSWORD).await, "/settings/second-factor");
+    leads(&other.get("/setup/second-factor").await, "/settings/second-factor");
+    says(&other.get("/settings/second-factor").await, 200, "needs a second factor before anything else");
+    other.post("/settings/second-factor", &[]).await;
+    let seed = seed(&other.get("/settings/second-factor").await);
+    other.post("/settings/second-factor", &[("code", &code(&house, &seed))]).await;
+    house.clock.advance(TimeDelta::minutes(16));
+    let begun = async || {
+        house
+            .store()
+            .second_factor_state(house.store().account_find("example.test", "olga").await.unwrap().unwrap().id)
+            .await
+            .unwrap()
+    };
+    let before = begun().await;
+    leads(&other.get("/setup/second-factor").await, "/settings/second-factor");
+    leads(&other.post("/setup/second-factor", &[]).await, "/settings/second-factor");
+    leads(&other.post("/setup/second-factor", &[("code", "000000")]).await, "/settings/second-factor");
+    assert_eq!(begun().await, before);
+    says(&other.get("/settings/second-factor").await, 200, "Is it still you?");
+    // Who claimed it goes on as before.
+    house.clock.advance(TimeDelta::minutes(1));
+    let mut browser = Browser::at(site(&house.services));
+    let answer = browser.sign_in("ada@fresh.test", PASSWORD).await;
+    says(&browser.follow(answer).await, 200, "Step 2 of 6");
 }

@@ -158,6 +158,7 @@ fn in_words(visitor: &Visitor, ui: Ui, fault: &Fault) -> Response {
 pub(super) fn refusal_words(ui: &Ui, refusal: &Refusal) -> String {
     match refusal {
         Refusal::Limit(words) | Refusal::Invalid(words) | Refusal::InUse(words) => ui.say(&key_of("refusal", words)),
+        Refusal::SlowDown => ui.say1("fault-slow-down", "time", ui.wait()),
         Refusal::TooLarge(limit) => ui.say1("fault-large", "limit", ui.octets(*limit)),
         other => ui.say(&format!("fault-{}", status_of(other).1)),
     }

@@ -215,12 +215,18 @@ impl FromRequest<Web> for Proved {
         let visitor = request.extensions().get::<Visitor>().cloned().ok_or(Fault::NoPage)?;
         let fields = Fields::read(request, web).await?;
         let session = visitor.session().ok_or(Fault::SignIn)?;
-        if session.is_proved(web.services().clock.now()) {
-            Ok(Self(fields))
-        } else {
-            Err(Fault::Unproved(Some(fields)))
-        }
+        must_be_proved(web, session, &fields)?;
+        Ok(Self(fields))
     }
+}
+
+/// For forms that need a fresh proof only for some of what they may say.
+///
+/// # Errors
+/// [`Fault::Unproved`], with the form: it goes on after the proof.
+pub(super) fn must_be_proved(web: &Web, session: &Session, form: &Fields) -> Result<(), Fault> {
+    let proved = session.is_proved(web.services().clock.now());
+    if proved { Ok(()) } else { Err(Fault::Unproved(Some(form.clone()))) }
 }
 
 /// The same for a page that is shown to somebody with a fresh proof alone.

@@ -18,6 +18,8 @@ pub(super) struct Ui {
     flash: Option<Flash>,
     hostname: String,
     now: DateTime<Utc>,
+    /// Seconds until a count of failed tries starts anew.
+    window: u64,
     wants_page: bool,
     only_reads: bool,
 }
@@ -47,6 +49,7 @@ impl Ui {
             flash: visitor.flash().cloned(),
             hostname: web.options().hostname.clone(),
             now: web.services().clock.now(),
+            window: web.services().settings.number("login.window"),
             wants_page: visitor.wants_page(),
             only_reads: visitor.only_reads(),
         }
@@ -194,6 +197,19 @@ impl Ui {
     /// Where and with which value a form takes that act back; empty: it can't be.
     pub fn undo(&self) -> (&str, &str) {
         self.flash.as_ref().map_or(("", ""), |flash| (&flash.undo_at, &flash.undo))
+    }
+
+    /// How long one waits after too many failed tries.
+    pub fn wait(&self) -> String {
+        self.span(self.window)
+    }
+
+    /// A duration for people, in the largest unit in which it is whole: 90 seconds, 5 days.
+    pub fn span(&self, seconds: u64) -> String {
+        const UNITS: [(u64, &str); 3] = [(86_400, "time-d"), (3600, "time-h"), (60, "time-m")];
+        let whole = UNITS.into_iter().find(|(size, _)| seconds > 0 && seconds.is_multiple_of(*size));
+        let (size, key) = whole.unwrap_or((1, "time-s"));
+        self.count(key, seconds / size)
     }
 
     /// A size for people: 900 B, 12 KB, 3.4 MB.

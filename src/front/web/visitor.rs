@@ -16,7 +16,7 @@ use axum::middleware::Next;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cookie::{Cookie, SameSite};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The session's token.
@@ -174,8 +174,10 @@ impl Visitor {
         self.put(gone(STRANGER));
     }
 
+    /// Takes the session's token away, and what the next page would have told: it is for nobody else at this browser.
     pub fn sign_out(&self) {
         self.put(gone(SESSION));
+        self.told();
     }
 
     /// Tells something on the next page.
@@ -340,13 +342,19 @@ fn peer(headers: &HeaderMap, direct: IpAddr, proxies: &[Network]) -> IpAddr {
     let all: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     let mut said = direct;
     for hop in all.iter().flat_map(|line| line.split(',')).rev() {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        let Some(address) = hop_address(hop.trim()) else { break };
         said = address.to_canonical();
         if !listed(said) {
             break;
         }
     }
     said
+}
+
+/// An address, or one with a port, as some proxies write it; IPv6 may stand in brackets.
+fn hop_address(raw: &str) -> Option<IpAddr> {
+    let bare = raw.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(raw);
+    bare.parse().ok().or_else(|| raw.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))
 }
 
 #[cfg(test)]
@@ -369,7 +377,13 @@ mod tests {
             address("203.0.113.9"),
             "the last one that is no proxy"
         );
-        assert_eq!(said("10.0.0.1", "rubbish"), address("10.0.0.1"));
+        for hop in ["203.0.113.9:55000", "[2001:db8::1]:55000", "[2001:db8::1]", "2001:db8::1"] {
+            let wanted = if hop.contains("2001") { "2001:db8::1" } else { "203.0.113.9" };
+            assert_eq!(said("10.0.0.1", hop), address(wanted), "{hop}");
+        }
+        for hop in ["rubbish", "", "203.0.113.9:", "[203.0.113.9", "unknown"] {
+            assert_eq!(said("10.0.0.1", hop), address("10.0.0.1"), "the proxy for itself: {hop}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Who acts, and how far that reaches. Every administrative verb takes an [`Actor`]; nobody makes one with more reach
 //! than the account has now.
 
+use super::OFFICES;
+use crate::model::address::Address;
 use crate::model::ids::{AccountId, DomainId};
 use crate::service::login::{Identity, Origin};
 use crate::service::{Refusal, Result};
@@ -16,6 +18,8 @@ pub struct Actor {
     pub name: String,
     pub origin: String,
     reach: Reach,
+    /// That of the session that they act in.
+    generation: i64,
 }
 
 /// Whom an actor may do things to.
@@ -30,13 +34,14 @@ enum Reach {
 impl Actor {
     /// Whoever can run commands on the machine.
     pub fn command_line() -> Self {
-        Self { account: None, name: "command line".into(), origin: "local".into(), reach: Reach::All }
+        Self { account: None, name: "command line".into(), origin: "local".into(), reach: Reach::All, generation: 0 }
     }
 
     /// A member, for acts on their own account.
     pub fn member(who: &Identity, origin: &Origin) -> Self {
         let (account, name) = (Some(who.account()), who.address().to_string());
-        Self { account, name, origin: origin.peer.to_string(), reach: Reach::Themselves }
+        let (origin, generation) = (origin.peer.to_string(), who.generation());
+        Self { account, name, origin, reach: Reach::Themselves, generation }
     }
 
     /// The same with the reach of the account's role.
@@ -60,6 +65,26 @@ impl Actor {
             Reach::Domain(domain, _) if *domain != row.domain => Err(Refusal::NotFound),
             _ if self.gives().contains(&Role::from_number(row.role)) => Ok(()),
             _ => Err(Refusal::Denied),
+        }
+    }
+
+    /// Whether the session that they act in lasts, and so their reach: a change of either raises the generation. Asked
+    /// of rows that are held.
+    pub(in crate::service) fn must_last(&self, held: &[AccountRow]) -> Result<()> {
+        let Some(id) = self.account else { return Ok(()) };
+        let lasts = held.iter().any(|row| row.id == id && row.status == 0 && row.generation == self.generation);
+        if lasts { Ok(()) } else { Err(Refusal::Stale) }
+    }
+
+    /// Whether the actor gives and takes an address: domain admins in their domain, but none of the [`OFFICES`].
+    pub(in crate::service) fn must_name(&self, address: &Address) -> Result<()> {
+        match self.domain()? {
+            None => Ok(()),
+            Some((_, own)) if own != address.domain().as_str() => Err(Refusal::Denied),
+            Some(_) if OFFICES.contains(&address.key().as_str()) => {
+                Err(Refusal::Invalid("only an owner gives or takes this name: it speaks for the whole domain"))
+            }
+            Some(_) => Ok(()),
         }
     }
 
@@ -133,6 +158,11 @@ impl Role {
     /// Who may do things to others is not on the web without a second factor.
     pub fn needs_second_factor(self) -> bool {
         self >= Self::DomainAdmin
+    }
+
+    /// Its number there.
+    pub(in crate::service) fn number(self) -> i16 {
+        self as i16
     }
 
     /// Of its number in the store; an unknown one may do nothing.

@@ -1,6 +1,6 @@
 //! Aliases and further addresses.
 
-use super::{Accounts, Actor, RESERVED};
+use super::{Accounts, Actor, Also, hold};
 use crate::model::address::Address;
 use crate::model::ids::{AccountId, DomainId};
 use crate::service::{Refusal, Result};
@@ -15,43 +15,32 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Refusal::Exists`]; [`Refusal::NotFound`] for a domain that is not ours or a local target that does not exist;
-    /// [`Refusal::Denied`].
+    /// [`Refusal::Invalid`] for a name with `+`, which would take mail from the one before it, and for one that speaks
+    /// for the domain and is not the actor's to give; [`Refusal::Denied`].
     pub async fn alias_add(&self, actor: &Actor, alias: &Address, targets: &[Address]) -> Result<()> {
         if targets.is_empty() || targets.len() > 100 {
             return Err(Refusal::Invalid("an alias has 1 to 100 targets"));
         }
-        let subject = match targets {
-            [only] => self.further(actor, alias, only).await?,
-            _ => None,
-        };
-        if subject.is_none() {
-            actor.must_own()?;
+        if alias.key().contains('+') {
+            return Err(Refusal::Invalid("an address has no + before its @: what follows one is a detail"));
         }
-        let domain = self.domain_of_its_own(alias.domain()).await?.id;
+        actor.must_name(alias)?;
         let mut ends = Vec::new();
         for target in targets {
             ends.push(self.alias_end(target).await?);
         }
+        let subject = match ends[..] {
+            [(Some(account), None)] => Some(account),
+            _ => None,
+        };
+        let domain = self.domain_of_its_own(alias.domain()).await?.id;
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
+        hold_whose(&mut tx, actor, subject).await?;
         self.alias_write(&mut tx, domain, alias, &ends, now).await?;
         let after = json!(targets.iter().map(Address::to_string).collect::<Vec<_>>());
         tx.audit_add(&actor.row("alias.add", subject, &alias.to_string(), None, Some(after)), now).await?;
         Ok(tx.commit().await?)
-    }
-
-    /// Whose further address an alias is or would be; `None`: it leads to several, or away.
-    async fn further(&self, actor: &Actor, alias: &Address, target: &Address) -> Result<Option<AccountId>> {
-        if let Some((_, own)) = actor.domain()?
-            && (own != alias.domain().as_str() || RESERVED.contains(&alias.key().as_str()))
-        {
-            return Err(Refusal::Denied);
-        }
-        match self.managed(actor, target).await {
-            Ok(row) => Ok(Some(row.id)),
-            Err(Refusal::NotFound) => Ok(None),
-            Err(other) => Err(other),
-        }
     }
 
     async fn alias_end(&self, target: &Address) -> Result<(Option<AccountId>, Option<String>)> {
@@ -84,31 +73,35 @@ impl Accounts {
     /// Removes an alias.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`]; [`Refusal::Denied`] as for [`Accounts::alias_add`].
+    /// [`Refusal::NotFound`]; [`Refusal::Invalid`] and [`Refusal::Denied`] for an address that is not the actor's to give.
     pub async fn alias_remove(&self, actor: &Actor, alias: &Address) -> Result<()> {
-        let domain = self.domain(alias.domain()).await?.id;
+        actor.must_name(alias)?;
+        let (domain, local) = (self.domain(alias.domain()).await?.id, alias.key());
+        // Accounts are locked before addresses, so it is looked up first whose this one is.
+        let found = self.base.store.alias_find(domain, &local).await?;
+        let subject = found.and_then(|row| row.owner);
         let now = self.base.clock.now();
-        let all = self.base.store.alias_list().await?;
-        let was = all.iter().find(|a| a.local == alias.key() && a.domain == alias.domain().as_str());
-        let before = was.map(|a| json!(a.targets.iter().chain(&a.account).collect::<Vec<_>>()));
-        let target = was.and_then(|a| a.account.as_deref()).and_then(|text| Address::parse(text).ok());
-        let subject = match target {
-            Some(target) => self.further(actor, alias, &target).await?,
-            None => None,
-        };
-        if subject.is_none() {
-            actor.must_own()?;
-        }
         let mut tx = self.base.store.begin().await?;
-        if !tx.address_remove(domain, &alias.key()).await? {
-            return Err(Refusal::NotFound);
-        }
-        tx.audit_add(&actor.row("alias.remove", subject, &alias.to_string(), before, None), now).await?;
+        hold_whose(&mut tx, actor, subject).await?;
+        let was = tx.alias_hold(domain, &local).await?.filter(|row| row.owner == subject).ok_or(Refusal::NotFound)?;
+        tx.address_remove(domain, &local).await?;
+        let before = json!(was.targets.iter().chain(&was.account).collect::<Vec<_>>());
+        tx.audit_add(&actor.row("alias.remove", subject, &alias.to_string(), Some(before), None), now).await?;
         Ok(tx.commit().await?)
     }
 
     /// All aliases and further addresses.
     pub async fn alias_list(&self) -> Result<Vec<AliasRow>> {
         Ok(self.base.store.alias_list().await?)
+    }
+}
+
+/// Holds whose further address it is or will be: the actor looks after them. `None`: it leads to several or away, and is
+/// an owner's to give.
+async fn hold_whose(tx: &mut Tx, actor: &Actor, subject: Option<AccountId>) -> Result<()> {
+    match (subject, hold(tx, actor, subject, Also::Nobody).await?) {
+        (None, _) => actor.must_own(),
+        (Some(_), Some(row)) => actor.must_manage(&row),
+        (Some(_), None) => Err(Refusal::NotFound),
     }
 }

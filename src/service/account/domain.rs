@@ -39,13 +39,15 @@ impl Accounts {
         }
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
-        match tx.domain_remove(found.id).await {
+        let gone = match tx.domain_remove(found.id).await {
             Err(StoreError::Sql(error)) if error.as_database_error().is_some_and(|e| e.is_foreign_key_violation()) => {
                 return Err(Refusal::InUse("the domain still has accounts, aliases or alias domains"));
             }
             other => other?,
-        }
-        tx.audit_add(&actor.row("domain.remove", None, domain.as_str(), None, None), now).await?;
+        };
+        let (was_default, alias_of) = gone.ok_or(Refusal::NotFound)?;
+        let before = json!({ "default": was_default, "alias_of": alias_of });
+        tx.audit_add(&actor.row("domain.remove", None, domain.as_str(), Some(before), None), now).await?;
         Ok(tx.commit().await?)
     }
 
@@ -61,8 +63,9 @@ impl Accounts {
         }
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
-        tx.domain_default(found.id).await?;
-        tx.audit_add(&actor.row("domain.default", None, domain.as_str(), None, None), now).await?;
+        let former = tx.domain_default(found.id).await?;
+        let (before, after) = (json!({ "default_domain": former }), json!({ "default_domain": domain.as_str() }));
+        tx.audit_add(&actor.row("domain.default", None, domain.as_str(), Some(before), Some(after)), now).await?;
         Ok(tx.commit().await?)
     }
 

@@ -1,10 +1,11 @@
 //! How people get an account on the web: an admin makes it without any password, its owner sets the first one by a
 //! one-time link. No admin ever sees or types another's password.
 
-use super::{Accounts, Actor, Draft, Role, quota_fits, usable};
+use super::{Accounts, Actor, Also, Draft, Role, hold, quota_fits, usable};
 use crate::model::address::{Address, Domain};
 use crate::model::ids::AccountId;
 use crate::model::secret::Secret;
+use crate::service::audit::moment;
 use crate::service::login::{Identity, Origin};
 use crate::service::token::Token;
 use crate::service::{Refusal, Result};
@@ -12,6 +13,7 @@ use crate::store::Tx;
 use crate::store::account::AccountRow;
 use crate::store::token::purpose;
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
 
 /// How long an activation link lives.
 const ACTIVATION: TimeDelta = TimeDelta::days(14);
@@ -50,20 +52,23 @@ impl Accounts {
     pub async fn invite(&self, actor: &Actor, new: &NewPerson) -> Result<Invitation> {
         usable(&new.address, &new.name)?;
         quota_fits(new.quota)?;
-        let domain = match actor.domain()? {
-            None => self.domain_of_its_own(new.address.domain()).await?.id,
-            Some((id, name)) if name == new.address.domain().as_str() && actor.gives().contains(&new.role) => id,
-            Some(_) => return Err(Refusal::Denied),
-        };
+        if !actor.gives().contains(&new.role) {
+            return Err(Refusal::Denied);
+        }
+        actor.must_name(&new.address)?;
+        let domain = self.domain_of_its_own(new.address.domain()).await?.id;
         let token = Token::fresh()?;
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
+        hold(&mut tx, actor, None, Also::Nobody).await?;
         let NewPerson { address, name, role, quota } = new;
         let draft = Draft { domain, address, name, role: *role, quota: *quota, secrets: None };
         let id = self.make(&mut tx, &draft, now).await?;
         let invitation = link(&mut tx, id, &token, now).await?;
         let address = address.to_string();
-        tx.audit_add(&actor.row("account.invite", Some(id), &address, None, Some(draft.after())), now).await?;
+        let mut after = draft.after();
+        after["expires"] = moment(invitation.expires_at);
+        tx.audit_add(&actor.row("account.invite", Some(id), &address, None, Some(after)), now).await?;
         tx.commit().await?;
         Ok(invitation)
     }
@@ -73,16 +78,18 @@ impl Accounts {
     /// # Errors
     /// [`Refusal::Invalid`] for an account that has its password.
     pub async fn invite_again(&self, actor: &Actor, address: &Address) -> Result<Invitation> {
-        let account = self.managed(actor, address).await?;
         let token = Token::fresh()?;
+        let (mut tx, account) = self.begin_on(actor, address, Also::Nobody).await?;
         let now = self.base.clock.now();
-        let mut tx = self.base.store.begin().await?;
         if tx.account_has_password(account.id).await? {
             return Err(Refusal::Invalid("this account is in use already"));
         }
+        let former = tx.token_expiry(account.id, purpose::ACTIVATION).await?;
         let invitation = link(&mut tx, account.id, &token, now).await?;
-        tx.audit_add(&actor.row("account.invite_again", Some(account.id), &address.to_string(), None, None), now)
-            .await?;
+        let before = json!({ "expires": former.map(moment) });
+        let after = json!({ "expires": moment(invitation.expires_at) });
+        let (subject, address) = (Some(account.id), address.to_string());
+        tx.audit_add(&actor.row("account.invite_again", subject, &address, Some(before), Some(after)), now).await?;
         tx.commit().await?;
         Ok(invitation)
     }
@@ -118,7 +125,8 @@ impl Accounts {
         let who = Identity::new(id, address, row.name, generation);
         self.vault.write(&mut tx, id, &secrets, "", now).await?;
         let actor = Actor::member(&who, origin);
-        tx.audit_add(&actor.row("account.activate", actor.account, &actor.name, None, None), now).await?;
+        let after = json!({ "since": moment(now) });
+        tx.audit_add(&actor.row("account.activate", actor.account, &actor.name, None, Some(after)), now).await?;
         tx.commit().await?;
         tracing::info!(account.id = id.0, "account activated");
         Ok(who.renewed(renewed))

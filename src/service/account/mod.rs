@@ -51,6 +51,21 @@ const FIRST_MAILBOXES: [(&str, SpecialUse); 5] = [
 /// Local parts that lead to the owners and can't be anybody's account.
 pub const RESERVED: [&str; 2] = ["postmaster", "abuse"];
 
+/// Local parts that speak for a whole domain: certificate authorities take a word from the first five as the domain's own
+/// (CA/Browser Forum Baseline Requirements §3.2.2.4.4), people one from the others (RFC 2142).
+const OFFICES: [&str; 10] = [
+    "admin",
+    "administrator",
+    "hostmaster",
+    "postmaster",
+    "webmaster",
+    "abuse",
+    "mailer-daemon",
+    "noc",
+    "root",
+    "security",
+];
+
 /// Manages domains, accounts, aliases. Cheap to clone.
 #[derive(Clone)]
 pub struct Accounts {
@@ -122,7 +137,7 @@ impl Accounts {
     pub(super) async fn make(&self, tx: &mut Tx, draft: &Draft<'_>, now: DateTime<Utc>) -> Result<AccountId> {
         let local = fold_local(draft.address.local());
         let Draft { domain, name, role, quota, .. } = *draft;
-        let new = NewAccount { domain, local: &local, name, kind: 0, role: role as i16, quota_bytes: quota };
+        let new = NewAccount { domain, local: &local, name, kind: 0, role: role.number(), quota_bytes: quota };
         let id = tx.account_add(&new, now).await?;
         let inbox = tx.mailbox_tree_lock(id, now).await?;
         tx.mailbox_add(id, None, "INBOX", None, inbox, now).await?;
@@ -144,7 +159,8 @@ impl Accounts {
     /// # Errors
     /// [`Refusal::Invalid`] for oneself, [`Refusal::InUse`] for the last owner who can sign in.
     pub async fn set_suspended(&self, actor: &Actor, address: &Address, suspended: bool) -> Result<()> {
-        let account = self.managed(actor, address).await?;
+        let also = if suspended { Also::Owners } else { Also::Nobody };
+        let (mut tx, account) = self.begin_on(actor, address, also).await?;
         if suspended && actor.account == Some(account.id) {
             return Err(Refusal::Invalid("you can't suspend yourself: ask another owner"));
         }
@@ -153,12 +169,15 @@ impl Accounts {
         }
         let now = self.base.clock.now();
         let action = if suspended { "account.suspend" } else { "account.resume" };
-        let mut tx = self.base.store.begin().await?;
         if suspended {
             keep_an_owner(&mut tx, account.id).await?;
+            // A link that lay in somebody's mail meanwhile does not come to life again.
+            tx.token_remove(account.id).await?;
         }
         tx.account_status(account.id, i16::from(suspended)).await?;
-        tx.audit_add(&actor.row(action, Some(account.id), &address.to_string(), None, None), now).await?;
+        let state = |suspended: bool| Some(json!({ "suspended": suspended }));
+        let (before, after) = (state(!suspended), state(suspended));
+        tx.audit_add(&actor.row(action, Some(account.id), &address.to_string(), before, after), now).await?;
         Ok(tx.commit().await?)
     }
 
@@ -168,12 +187,11 @@ impl Accounts {
     /// [`Refusal::Invalid`] for more than there is anywhere.
     pub async fn set_quota(&self, actor: &Actor, address: &Address, quota: Option<u64>) -> Result<()> {
         quota_fits(quota)?;
-        let account = self.managed(actor, address).await?;
+        let (mut tx, account) = self.begin_on(actor, address, Also::Nobody).await?;
         if account.quota_bytes == quota {
             return Ok(());
         }
         let now = self.base.clock.now();
-        let mut tx = self.base.store.begin().await?;
         tx.account_quota(account.id, quota).await?;
         let (before, after) = (Some(json!(account.quota_bytes)), Some(json!(quota)));
         tx.audit_add(&actor.row("account.quota", Some(account.id), &address.to_string(), before, after), now).await?;
@@ -186,34 +204,33 @@ impl Accounts {
     /// [`Refusal::Invalid`] for control characters or more than 200 octets.
     pub async fn rename(&self, actor: &Actor, address: &Address, name: &str) -> Result<()> {
         usable(address, name)?;
-        let account = self.managed(actor, address).await?;
+        let (mut tx, account) = self.begin_on(actor, address, Also::Nobody).await?;
         if account.name == name {
             return Ok(());
         }
         let now = self.base.clock.now();
-        let mut tx = self.base.store.begin().await?;
         tx.account_rename(account.id, name).await?;
         let (before, after) = (Some(json!(account.name)), Some(json!(name)));
         tx.audit_add(&actor.row("account.rename", Some(account.id), &address.to_string(), before, after), now).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Gives an account another role; its sessions end.
+    /// Gives an account another role; its sessions end, and so does a link to it, which was given for the role before.
     ///
     /// # Errors
     /// [`Refusal::Denied`] for who is no owner, [`Refusal::InUse`] for the last owner who can sign in.
     pub async fn set_role(&self, actor: &Actor, address: &Address, role: Role) -> Result<()> {
         actor.must_own()?;
-        let account = self.managed(actor, address).await?;
-        if account.role == role as i16 {
+        let (mut tx, account) = self.begin_on(actor, address, Also::Owners).await?;
+        if account.role == role.number() {
             return Ok(());
         }
         let now = self.base.clock.now();
-        let mut tx = self.base.store.begin().await?;
         if role != Role::Owner {
             keep_an_owner(&mut tx, account.id).await?;
         }
-        tx.account_role(account.id, role as i16).await?;
+        tx.account_role(account.id, role.number()).await?;
+        tx.token_remove(account.id).await?;
         let (before, after) = (Some(json!(Role::from_number(account.role).name())), Some(json!(role.name())));
         tx.audit_add(&actor.row("account.role", Some(account.id), &address.to_string(), before, after), now).await?;
         Ok(tx.commit().await?)
@@ -225,9 +242,8 @@ impl Accounts {
     /// As [`Accounts::set_suspended`]; [`Refusal::Denied`] on the web, where accounts are suspended.
     pub async fn remove(&self, actor: &Actor, address: &Address) -> Result<()> {
         actor.must_be_local()?;
-        let account = self.managed(actor, address).await?;
+        let (mut tx, account) = self.begin_on(actor, address, Also::Owners).await?;
         let now = self.base.clock.now();
-        let mut tx = self.base.store.begin().await?;
         keep_an_owner(&mut tx, account.id).await?;
         tx.account_remove(account.id).await?;
         let (name, role) = (&account.name, Role::from_number(account.role).name());
@@ -273,12 +289,37 @@ impl Accounts {
         found.ok_or(Refusal::NotFound)
     }
 
-    /// The account of an address, if the actor looks after it.
-    pub(super) async fn managed(&self, actor: &Actor, address: &Address) -> Result<AccountRow> {
-        let row = self.find(address).await?;
+    /// Begins an act on an account that the actor looks after. Both are held: what is right now is so till the commit, and
+    /// what the audit says was before is what was.
+    ///
+    /// # Errors
+    /// [`Refusal::NotFound`], [`Refusal::Denied`]; [`Refusal::Stale`] if the actor's session has ended.
+    async fn begin_on(&self, actor: &Actor, address: &Address, also: Also) -> Result<(Tx, AccountRow)> {
+        let id = self.find(address).await?.id;
+        let mut tx = self.base.store.begin().await?;
+        let row = hold(&mut tx, actor, Some(id), also).await?.ok_or(Refusal::NotFound)?;
         actor.must_manage(&row)?;
-        Ok(row)
+        Ok((tx, row))
     }
+}
+
+/// Who is held besides actor and subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Also {
+    Nobody,
+    /// For acts that may leave one fewer.
+    Owners,
+}
+
+/// Holds actor and subject, the first locks of a transaction; the subject as it is.
+///
+/// # Errors
+/// [`Refusal::Stale`] if the actor's session has ended.
+async fn hold(tx: &mut Tx, actor: &Actor, subject: Option<AccountId>, also: Also) -> Result<Option<AccountRow>> {
+    let ids: Vec<AccountId> = actor.account.into_iter().chain(subject).collect();
+    let held = tx.account_hold(&ids, also == Also::Owners).await?;
+    actor.must_last(&held)?;
+    Ok(held.into_iter().find(|row| Some(row.id) == subject))
 }
 
 impl Draft<'_> {
@@ -313,9 +354,9 @@ pub(super) fn usable(address: &Address, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Somebody who can do everything has to be left.
+/// Somebody who can do everything has to be left; all owners are held.
 async fn keep_an_owner(tx: &mut Tx, without: AccountId) -> Result<()> {
-    let owners = tx.owners_lock().await?;
+    let owners = tx.owners_able().await?;
     if owners == [without] {
         return Err(Refusal::InUse("this is the last owner who can sign in: make another one first"));
     }

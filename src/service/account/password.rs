@@ -4,6 +4,7 @@ use super::{Accounts, Actor};
 use crate::model::address::Address;
 use crate::model::ids::AccountId;
 use crate::model::secret::Secret;
+use crate::service::audit::moment;
 use crate::service::login::{Identity, Origin};
 use crate::service::notice::News;
 use crate::service::password_rules::{self, Fault};
@@ -11,6 +12,7 @@ use crate::service::vault::Secrets;
 use crate::service::{Refusal, Result};
 use crate::store::Tx;
 use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
 
 impl Accounts {
     /// Sets a new password; all sessions of the account end. Nobody sets another's on the web.
@@ -26,9 +28,11 @@ impl Accounts {
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         tx.account_generation_raise(account.id).await?;
-        self.replace_main(&mut tx, account.id, &secrets, now).await?;
+        let (before, after) = self.replace_main(&mut tx, account.id, &secrets, now).await?;
         told.file(&self.base, &mut tx).await?;
-        tx.audit_add(&actor.row("password.set", Some(account.id), &address.to_string(), None, None), now).await?;
+        let subject = address.to_string();
+        let row = actor.row("password.set", Some(account.id), &subject, before, after);
+        tx.audit_add(&row, now).await?;
         Ok(tx.commit().await?)
     }
 
@@ -55,9 +59,9 @@ impl Accounts {
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         let renewed = tx.account_renew(who.account(), who.generation()).await?.ok_or(Refusal::Stale)?;
-        self.replace_main(&mut tx, who.account(), &secrets, now).await?;
+        let (before, after) = self.replace_main(&mut tx, who.account(), &secrets, now).await?;
         told.file(&self.base, &mut tx).await?;
-        let row = actor.row("password.change", actor.account, &actor.name, None, None);
+        let row = actor.row("password.change", actor.account, &actor.name, before, after);
         tx.audit_add(&row, now).await?;
         tx.commit().await?;
         tracing::info!(account.id = who.account().0, "password changed");
@@ -87,11 +91,19 @@ impl Accounts {
         self.fault(password, name, address).await?.map_or(Ok(()), |fault| Err(fault.into()))
     }
 
-    /// The new password and its verifiers in the place of the old ones; a link to set the first one is void.
-    async fn replace_main(&self, tx: &mut Tx, account: AccountId, secrets: &Secrets, now: DateTime<Utc>) -> Result<()> {
-        tx.credential_remove_main(account).await?;
+    /// The new password and its verifiers in the place of the old ones; a link to set the first one is void. What the audit
+    /// says of before and after.
+    async fn replace_main(
+        &self,
+        tx: &mut Tx,
+        account: AccountId,
+        secrets: &Secrets,
+        now: DateTime<Utc>,
+    ) -> Result<(Option<Value>, Option<Value>)> {
+        let former = tx.credential_remove_main(account).await?;
         tx.token_remove(account).await?;
         self.vault.write(tx, account, secrets, "", now).await?;
-        Ok(())
+        let since = |at: DateTime<Utc>| json!({ "since": moment(at) });
+        Ok((former.map(since), Some(since(now))))
     }
 }

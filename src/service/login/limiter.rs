@@ -4,12 +4,11 @@
 use crate::model::address::Address;
 use crate::model::ids::AccountId;
 use crate::model::network::Network;
-use crate::service::login::{Identity, Origin};
+use crate::service::login::{Exempt, Identity, Origin};
 use crate::service::{Base, Refusal, Result};
 use crate::store::credential::{Allowance, Counted, Tried};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::net::IpAddr;
-use std::sync::Arc;
 
 /// How long a network stays known as one that an account signed in from.
 const KNOWN: TimeDelta = TimeDelta::days(30);
@@ -67,18 +66,18 @@ pub(in crate::service) struct Limiter {
     /// When an account (`None`: anybody) last signed in from a network. Forgotten with the process: until the next
     /// sign-in from there the account's limit holds.
     known: moka::sync::Cache<(Option<AccountId>, Network), DateTime<Utc>>,
-    exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    exempt: Exempt,
 }
 
 impl Limiter {
-    pub(super) fn new(base: Base, exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>) -> Self {
+    pub(super) fn new(base: Base, exempt: Exempt) -> Self {
         let known = moka::sync::Cache::builder().max_capacity(50_000).build();
         Self { base, known, exempt }
     }
 
     /// What the counts so far say of a try, which is not taken yet.
     pub(super) async fn standing(&self, origin: &Origin, name: Option<&Address>) -> Result<Standing> {
-        if (self.exempt)(origin.peer) {
+        if (self.exempt)(origin) {
             return Ok(Standing::Open);
         }
         let subjects = self.subjects(origin, name);
@@ -98,7 +97,7 @@ impl Limiter {
     /// # Errors
     /// [`Refusal::SlowDown`] when there is none left.
     pub(super) async fn begin(&self, origin: &Origin, name: Option<&Address>) -> Result<Try> {
-        let exempt = (self.exempt)(origin.peer);
+        let exempt = (self.exempt)(origin);
         let spared = exempt || self.knows(origin, None);
         let allowance = |subject: String| Allowance {
             most: if exempt { u64::MAX } else { self.most(&subject) },
@@ -152,6 +151,11 @@ impl Limiter {
         Ok(Refusal::WrongCredentials)
     }
 
+    /// A one-time link that is none was tried.
+    pub(super) async fn failed_link(&self, origin: &Origin) -> Result<()> {
+        self.note(origin, "", None, (&self.subjects(origin, None), Counted::Now)).await
+    }
+
     async fn note(
         &self,
         origin: &Origin,
@@ -188,7 +192,7 @@ impl Limiter {
     /// # Errors
     /// [`Refusal::SlowDown`] when they are used up; the next come a window after the last.
     pub(in crate::service) async fn take(&self, origin: &Origin, trial: Trial, name: &Address) -> Result<()> {
-        if (self.exempt)(origin.peer) {
+        if (self.exempt)(origin) {
             return Ok(());
         }
         let (subject, now) = (trial.subject(name), self.base.clock.now());
@@ -230,7 +234,7 @@ impl Limiter {
 
     fn know(&self, origin: &Origin, account: AccountId) {
         // All the house may come from an exempt peer, webmail say; its network is nobody's own.
-        if (self.exempt)(origin.peer) {
+        if (self.exempt)(origin) {
             return;
         }
         let (network, now) = (Network::around(origin.peer), self.base.clock.now());
@@ -241,7 +245,7 @@ impl Limiter {
     /// What a failure is counted for: the name, the peer, its network. Sorted, so that rows are locked in order.
     fn subjects(&self, origin: &Origin, name: Option<&Address>) -> Vec<String> {
         let mut out: Vec<String> = name.map(subject).into_iter().collect();
-        if !(self.exempt)(origin.peer) {
+        if !(self.exempt)(origin) {
             // A host may take any address of its /64.
             let (host, network) = match origin.peer {
                 IpAddr::V4(ip) => {

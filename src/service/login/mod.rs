@@ -58,6 +58,9 @@ pub struct Origin {
     pub domain_hint: Option<Domain>,
 }
 
+/// Whether failed tries from somewhere count for the names alone: all the house may come from there.
+pub type Exempt = Arc<dyn Fn(&Origin) -> bool + Send + Sync>;
+
 /// Who is acting: made by a sign-in, carried by a session. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Identity(Arc<Inner>);
@@ -170,12 +173,7 @@ enum Proof {
 }
 
 impl Login {
-    pub(super) fn new(
-        base: Base,
-        hasher: Hasher,
-        notices: Notices,
-        exempt: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
-    ) -> Self {
+    pub(super) fn new(base: Base, hasher: Hasher, notices: Notices, exempt: Exempt) -> Self {
         let remembered = moka::sync::Cache::builder().max_capacity(10_000).time_to_live(REMEMBER).build();
         let limiter = Limiter::new(base.clone(), exempt);
         Self { base, hasher, notices, limiter, remembered }

@@ -12,6 +12,7 @@ use crate::store::credential::{CredentialRow, LoginRow, kind};
 use crate::store::sign_in::SignInRow;
 use aws_lc_rs::hmac;
 use chrono::{DateTime, Utc};
+use serde_json::json;
 use std::net::IpAddr;
 
 /// A main password that fitted.
@@ -163,6 +164,16 @@ impl Login {
         self.limiter.failed_again(&origin, "", who).await
     }
 
+    /// Whether one may try a one-time link from there: wrong ones count like failed sign-ins.
+    pub(in crate::service) async fn may_try_link(&self, origin: &Origin) -> Result<()> {
+        self.limiter.standing(origin, None).await.map(|_| ())
+    }
+
+    /// Counts a wrong one.
+    pub(in crate::service) async fn wrong_link(&self, origin: &Origin) -> Result<()> {
+        self.limiter.failed_link(origin).await
+    }
+
     async fn takes_code(&self, origin: &Origin, who: &Identity, row: &LoginRow, typed: &str) -> Result<bool> {
         let typed = normal(typed);
         let keys = &self.base.keys;
@@ -193,8 +204,8 @@ impl Login {
         }
         told.file(&self.base, &mut tx).await?;
         let address = who.address().to_string();
-        let after = serde_json::json!({ "left": left });
-        tx.audit_add(&actor.row("recovery.use", Some(who.account()), &address, None, Some(after)), now).await?;
+        let (before, after) = (Some(json!({ "left": left + 1 })), Some(json!({ "left": left })));
+        tx.audit_add(&actor.row("recovery.use", Some(who.account()), &address, before, after), now).await?;
         tx.commit().await?;
         Ok(true)
     }

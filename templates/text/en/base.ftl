@@ -23,6 +23,7 @@ base-again-words = You were signed out meanwhile. What you are writing stays as 
 base-settings-sign-in = Sign-in
 base-settings-apps = App passwords
 base-settings-sessions = Sessions
+base-settings-record = Done by others
 base-settings-reading = Reading mail
 base-settings-look = Language and theme
 

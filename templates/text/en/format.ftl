@@ -24,3 +24,20 @@ month-9 = Sep
 month-10 = Oct
 month-11 = Nov
 month-12 = Dec
+
+time-s = { $count ->
+    [one] { $count } second
+   *[other] { $count } seconds
+}
+time-m = { $count ->
+    [one] { $count } minute
+   *[other] { $count } minutes
+}
+time-h = { $count ->
+    [one] { $count } hour
+   *[other] { $count } hours
+}
+time-d = { $count ->
+    [one] { $count } day
+   *[other] { $count } days
+}

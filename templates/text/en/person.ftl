@@ -33,7 +33,7 @@ person-suspend-own = This is your own account. Ask another owner to suspend it.
 person-resume = Resume
 person-is-suspended = This account is suspended: nobody can sign in with it, and mail to it is refused.
 person-is-waiting = They have not set a password yet
-person-is-waiting-text = Their mail is taken already. If the link got lost or is older than 14 days, make a new one; the old one then stops working.
+person-is-waiting-text = Their mail is taken already. If the link got lost or is older than 14 days, make a new one; the old one then stops working. So it does when they get another role or are suspended.
 person-new-link = Make a new link
 person-not-yours = Only an owner can change this account.
 
@@ -45,7 +45,6 @@ person-add-address = Add an address
 person-address-text = Mail to it goes to { $name }, who may also write as it.
 person-address-button = Add the address
 person-remove-address = Remove { $address }
-person-problem-reserved = This one leads to the owners. Choose another one.
 
 person-sign-ins = Sign-ins in a browser, and failed tries
 person-no-sign-ins = None of late. Mail programs are counted as the last sign-in above.

@@ -56,3 +56,5 @@ refusal-too-many-files-are-waiting-send-or-discard-some-drafts-first = Too many 
 refusal-a-size-within-the-limits-such-as-50mib-or-2gib = A size within the limits, such as 50MiB or 2GiB.
 refusal-a-whole-number-within-the-limits = A whole number within the limits.
 refusal-a-duration-within-the-limits-such-as-90s-5m-4h-or-5d = A duration within the limits, such as 90s, 5m, 4h or 5d.
+refusal-an-address-has-no-before-its-what-follows-one-is-a-detail = An address has no + before its @: what stands behind one is for its owner to choose.
+refusal-only-an-owner-gives-or-takes-this-name-it-speaks-for-the = Only an owner can give or take this name, for it speaks for the whole domain. Choose another one, or ask an owner.

@@ -30,6 +30,8 @@ setting-no-history = It was never changed.
 setting-when = When
 setting-who = Who
 done-setting = “{ $thing }” is changed.
+done-setting-later = “{ $thing }” is changed. It takes effect once Mailstead is restarted.
+setting-later = Restart needed
 
 setting-unit-b = bytes
 setting-unit-kib = KiB
@@ -40,22 +42,6 @@ setting-unit-s = seconds
 setting-unit-m = minutes
 setting-unit-h = hours
 setting-unit-d = days
-setting-time-s = { $count ->
-    [one] { $count } second
-   *[other] { $count } seconds
-}
-setting-time-m = { $count ->
-    [one] { $count } minute
-   *[other] { $count } minutes
-}
-setting-time-h = { $count ->
-    [one] { $count } hour
-   *[other] { $count } hours
-}
-setting-time-d = { $count ->
-    [one] { $count } day
-   *[other] { $count } days
-}
 
 settings-group-server = Server
 settings-group-delivery = Receiving mail

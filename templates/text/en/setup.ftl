@@ -4,6 +4,10 @@ unclaimed-words = Mailstead runs here, and nobody has claimed it. Until then the
 unclaimed-how = To claim it, run this on the server and open the link that it prints:
 unclaimed-why = The link works once, for an hour. Only who can run commands on the server gets one.
 
+setup-begin-words = Mailstead runs here, and nobody has claimed it yet. Whoever goes on becomes its first owner.
+setup-begin-bound = The link then belongs to this browser, and to no other.
+setup-begin = Begin
+
 setup-link-title = This link can’t be used here
 setup-link-elsewhere = Somebody, perhaps you, opened it in another browser on { $at }. It belongs to that browser now.
 setup-link-over = It is mistyped, was used already, or is more than an hour old.

@@ -36,6 +36,7 @@ export const PAGES = {
   '/settings/apps': {},
   '/settings/apps/{id}/revoke': { of: ['admin', 'owner'] },
   '/settings/sessions': {},
+  '/settings/record': {},
   '/settings/look': {},
   '/settings/reading': {},
   '/mail': {},

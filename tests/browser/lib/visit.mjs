@@ -36,11 +36,8 @@ export class Visit {
     if (ROLES[this.role]) await signIn(this.page, member(ROLES[this.role]));
   }
 
-  /** The routes in the order of the table. Samples are the same for all; who is signed in sees all of them. */
-  routes = () =>
-    Object.keys(PAGES)
-      .filter((path) => !PAGES[path].sample || this.role === 'owner')
-      .flatMap((path) => ROUTES.filter((route) => route.path === path && this.has(route)));
+  /** The routes in the order of the table. */
+  routes = () => Object.keys(PAGES).flatMap((path) => ROUTES.filter((route) => route.path === path && this.has(route)));
 
   /** Whether there is one for the role, if it may see it at all. */
   has = ({ path, access }) => !LETS_IN[access].includes(this.role) || (PAGES[path].of ?? LETS_IN.public).includes(this.role);

@@ -155,6 +155,14 @@ fn options(clock: &Clock, key: &str) -> Options {
 
 /// A stranger's message for a member; its UID.
 pub async fn deliver(house: &House, local: &str, text: &str) -> u32 {
+    hand_in(house, local, text).await;
+    let store = house.store();
+    let row = store.account_find("example.test", local).await.expect("store").expect("account");
+    store.mailbox_find(row.id, &["INBOX"]).await.expect("store").expect("INBOX").uidnext - 1
+}
+
+/// A stranger's message for an address of ours, wherever that leads.
+pub async fn hand_in(house: &House, local: &str, text: &str) {
     let services = &house.services;
     let address = Address::parse(&format!("{local}@example.test")).expect("an address");
     let Resolved::Deliver(recipient) = services.directory.resolve(&address).await.expect("directory") else {
@@ -174,7 +182,4 @@ pub async fn deliver(house: &House, local: &str, text: &str) -> u32 {
         answers: Answers::One,
     };
     services.delivery.deliver(incoming).await.remove(0).expect("delivered");
-    let store = house.store();
-    let row = store.account_find("example.test", local).await.expect("store").expect("account");
-    store.mailbox_find(row.id, &["INBOX"]).await.expect("store").expect("INBOX").uidnext - 1
 }

@@ -9,13 +9,13 @@ use axum::routing::get;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        route("/_gallery", "GET", Access::Public, get(components)),
-        route("/_gallery/public", "GET", Access::Public, get(async |ui: Ui| show(&Public { ui }))),
-        route("/_gallery/settings", "GET", Access::Public, get(async |ui: Ui| show(&Settings { ui }))),
-        route("/_gallery/admin", "GET", Access::Public, get(async |ui: Ui| show(&Admin { ui }))),
-        route("/_gallery/mail", "GET", Access::Public, get(async |ui: Ui| show(&Mail { ui, reading: false }))),
-        route("/_gallery/mail/2", "GET", Access::Public, get(async |ui: Ui| show(&Mail { ui, reading: true }))),
-        route("/_gallery/compose", "GET", Access::Public, get(async |ui: Ui| show(&Compose { ui }))),
+        route("/_gallery", "GET", Access::Owner, get(components)),
+        route("/_gallery/public", "GET", Access::Owner, get(async |ui: Ui| show(&Public { ui }))),
+        route("/_gallery/settings", "GET", Access::Owner, get(async |ui: Ui| show(&Settings { ui }))),
+        route("/_gallery/admin", "GET", Access::Owner, get(async |ui: Ui| show(&Admin { ui }))),
+        route("/_gallery/mail", "GET", Access::Owner, get(async |ui: Ui| show(&Mail { ui, reading: false }))),
+        route("/_gallery/mail/2", "GET", Access::Owner, get(async |ui: Ui| show(&Mail { ui, reading: true }))),
+        route("/_gallery/compose", "GET", Access::Owner, get(async |ui: Ui| show(&Compose { ui }))),
     ]
 }
 

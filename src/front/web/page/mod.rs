@@ -10,6 +10,7 @@ mod mail;
 mod password;
 mod qr;
 mod reading;
+mod record;
 mod second_factor;
 mod sessions;
 mod settings;
@@ -37,6 +38,7 @@ pub(super) fn routes() -> Vec<Route> {
         second_factor::routes(),
         app_password::routes(),
         sessions::routes(),
+        record::routes(),
         look::routes(),
         reading::routes(),
         mail::routes(),

@@ -146,11 +146,11 @@ fn enrolling<'a>(web: &Web, visitor: &'a Visitor, form: Option<&Fields>) -> Resu
     }
 }
 
-/// The owner of a server whose setup is under way has this page there.
+/// Who claimed a server whose setup is under way has this page there.
 async fn in_setup(web: &Web, visitor: &Visitor, session: &Session) -> Result<bool, Fault> {
     let actor = web.services().accounts.acting(&session.who, &visitor.origin()).await?;
     match web.services().setup.progress(&actor).await {
-        Ok(progress) => Ok(!progress.finished),
+        Ok(progress) => Ok(progress.is_claimers && !progress.finished),
         Err(Refusal::Denied | Refusal::NotFound) => Ok(false),
         Err(other) => Err(other.into()),
     }

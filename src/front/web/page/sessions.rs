@@ -49,7 +49,7 @@ async fn list(State(web): State<Web>, ui: Ui, Member(this): Member) -> Result<Re
 
 async fn end(State(web): State<Web>, visitor: Visitor, Member(this): Member, form: Fields) -> Result<Response, Fault> {
     let id = form.line("id").parse().map_err(|_| Fault::Unreadable)?;
-    match web.services().sessions.end_one(&this.who, id).await {
+    match web.services().sessions.end_one(&this.who, &visitor.origin(), id).await {
         // Ended already, it is as it should be.
         Ok(()) | Err(Refusal::NotFound) => {}
         Err(other) => return Err(other.into()),
@@ -64,7 +64,7 @@ async fn end_others(
     Member(this): Member,
     _form: Fields,
 ) -> Result<Response, Fault> {
-    let ended = web.services().sessions.end_others(&this).await?;
+    let ended = web.services().sessions.end_others(&this, &visitor.origin()).await?;
     visitor.tell(&Flash { key: "sessions-ended".into(), thing: ended.to_string(), ..Flash::default() });
     Ok(redirect("/settings/sessions"))
 }

@@ -13,7 +13,7 @@ use crate::service::preference::Preference;
 use crate::service::session::{Session, Stage};
 use askama::Template;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::Deserialize;
@@ -225,7 +225,10 @@ async fn sign_out(State(web): State<Web>, visitor: Visitor, _form: Fields) -> Re
         web.services().sessions.end(session).await?;
     }
     visitor.sign_out();
-    Ok(redirect("/sign-in"))
+    // What this browser kept of the person's pages goes with them; the look stays, for it says nothing.
+    let mut answer = redirect("/sign-in");
+    answer.headers_mut().insert("clear-site-data", HeaderValue::from_static(r#""cache", "storage""#));
+    Ok(answer)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::amount::Amount;
 use super::{Problems, error_of, problem, role_words};
 use crate::front::web::Web;
 use crate::front::web::error::{Fault, redirect, show, show_again};
-use crate::front::web::extract::{Fields, Member};
+use crate::front::web::extract::{Fields, Member, must_be_proved};
 use crate::front::web::router::{Access, Route, route};
 use crate::front::web::ui::Ui;
 use crate::front::web::visitor::{Flash, Visitor};
@@ -148,8 +148,8 @@ async fn add(
         Err(problems) => return Ok(show_again(&page(&web, ui, &actor, &form, problems).await?)),
     };
     // Power is given away by who has proved lately who they are.
-    if new.role > Role::Member && !member.0.is_proved(web.services().clock.now()) {
-        return Err(Fault::Unproved(Some(form)));
+    if new.role > Role::Member {
+        must_be_proved(&web, &member.0, &form)?;
     }
     match web.services().accounts.invite(&actor, &new).await {
         Ok(invitation) => Ok(invited(&web, ui, &new.address, &new.name, &invitation)),

@@ -68,12 +68,6 @@ fn unit_key(unit: &str) -> String {
     format!("setting-unit-{}", unit.to_ascii_lowercase())
 }
 
-/// "5 days".
-pub(super) fn time_words(ui: &Ui, seconds: u64) -> String {
-    let (number, unit) = split(seconds, TIMES, "s");
-    ui.count(&format!("setting-time-{unit}"), number)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

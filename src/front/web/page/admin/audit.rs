@@ -19,6 +19,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
+use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -33,6 +34,7 @@ const KINDS: &[(&str, bool)] = &[
     ("second_factor.", true),
     ("recovery.", true),
     ("app_password.", true),
+    ("session.", true),
     ("domain.", true),
     ("setting.", false),
     ("queue.", false),
@@ -60,17 +62,18 @@ struct AuditPage {
 }
 
 /// A row of the audit in words.
-pub(super) struct Act {
+pub(in super::super) struct Act {
     pub sentence: String,
     pub when: String,
     pub stamp: String,
+    /// Empty: it is not the reader's to know.
     pub origin: String,
     pub changes: Vec<Change>,
 }
 
 /// What an act changed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub(in super::super) struct Change {
     pub name: String,
     pub before: String,
     pub after: String,
@@ -132,6 +135,10 @@ fn value_words(ui: &Ui, entry: &AuditEntry, field: &str, value: &Value) -> Strin
         ("quota", Value::Null) => ui.say("person-quota-common"),
         ("quota", value) => value.as_u64().map_or_else(String::new, |octets| ui.binary(octets)),
         ("role", Value::String(role)) if ui.knows(&format!("role-{role}")) => ui.say(&format!("role-{role}")),
+        ("since" | "expires", Value::String(at)) if let Ok(at) = DateTime::parse_from_rfc3339(at) => {
+            ui.moment(&at.to_utc())
+        }
+        ("step", value) => steps(ui, value),
         ("value", value) if let Some(definition) = definition(&entry.subject_name) => {
             let raw = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             words(ui, definition, &raw)
@@ -141,6 +148,12 @@ fn value_words(ui: &Ui, entry: &AuditEntry, field: &str, value: &Value) -> Strin
         (_, Value::Array(all)) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
         (_, value) => value.as_str().map_or_else(|| value.to_string(), str::to_owned),
     }
+}
+
+/// Steps of the setup by the names of their pages.
+fn steps(ui: &Ui, value: &Value) -> String {
+    let all = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
+    all.iter().filter_map(Value::as_str).map(|step| ui.say(&format!("setup-{step}"))).collect::<Vec<_>>().join(", ")
 }
 
 /// The door by which somebody came in.

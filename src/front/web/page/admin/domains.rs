@@ -3,7 +3,7 @@
 use super::{Problems, error_of, problem};
 use crate::front::web::Web;
 use crate::front::web::error::{Fault, redirect, show, show_again};
-use crate::front::web::extract::{Fields, Member};
+use crate::front::web::extract::{Fields, Member, Proved};
 use crate::front::web::router::{Access, Route, route};
 use crate::front::web::ui::Ui;
 use crate::front::web::visitor::{Flash, Visitor};
@@ -140,7 +140,7 @@ async fn remove(
     ui: Ui,
     visitor: Visitor,
     member: Member,
-    form: Fields,
+    Proved(form): Proved,
 ) -> Result<Response, Fault> {
     let actor = member.acting(&web, &visitor).await?;
     let domain = named(&form)?;

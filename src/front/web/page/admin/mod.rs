@@ -9,6 +9,8 @@ mod people;
 mod person;
 mod settings;
 
+pub(super) use audit::Act;
+
 use crate::front::web::error::{Fault, refusal_words};
 use crate::front::web::router::Route;
 use crate::front::web::ui::Ui;

@@ -7,7 +7,7 @@ use super::people::Row;
 use super::{Problems, address, error_of, link, problem, role_words};
 use crate::front::web::Web;
 use crate::front::web::error::{Fault, redirect, show, show_again};
-use crate::front::web::extract::{Fields, Member, Path, Proved};
+use crate::front::web::extract::{Fields, Member, Path, Proved, must_be_proved};
 use crate::front::web::router::{Access, Route, route};
 use crate::front::web::ui::Ui;
 use crate::front::web::visitor::{Flash, Visitor};
@@ -79,6 +79,12 @@ impl Desk {
         let undo_at = if undo_at.is_empty() { String::new() } else { self.base() + undo_at };
         visitor.tell(&Flash { key: format!("person-{key}"), thing: thing.into(), undo_at, undo: undo.into() });
         redirect(&self.base())
+    }
+
+    /// Mail to an owner may be a link that opens everything: where it goes is changed with a fresh proof alone.
+    fn may_readdress(&self, member: &Member, form: &Fields) -> Result<(), Fault> {
+        let is_owner = self.known.person.role == Role::Owner;
+        if is_owner { must_be_proved(&self.web, &member.0, form) } else { Ok(()) }
     }
 
     async fn edit(&self, ui: &Ui) -> Result<Edit, Fault> {
@@ -340,9 +346,13 @@ async fn suspend(
     visitor: Visitor,
     member: Member,
     Path(id): Path<i64>,
-    _form: Fields,
+    form: Fields,
 ) -> Result<Response, Fault> {
     let desk = Desk::at(web, &visitor, &member, id).await?;
+    // Who could undo what is done next is put out with a fresh proof alone.
+    if desk.known.person.role > Role::Member {
+        must_be_proved(&desk.web, &member.0, &form)?;
+    }
     match desk.web.services().accounts.set_suspended(&desk.actor, &desk.address, true).await {
         Ok(()) => Ok(desk.done(&visitor, "suspended", desk.name(), "/resume", "1")),
         Err(refusal) => {
@@ -386,6 +396,7 @@ async fn add_address(
     form: Fields,
 ) -> Result<Response, Fault> {
     let desk = Desk::managed(web, &visitor, &member, id).await?;
+    desk.may_readdress(&member, &form)?;
     let alias = if form.has("undo") { Ok(address(form.line("undo"))?) } else { address_of(&ui, &form) };
     let thing = alias.as_ref().map_or_else(|_| String::new(), Address::to_string);
     let problems = match alias {
@@ -396,8 +407,6 @@ async fn add_address(
             let added = accounts.alias_add(&desk.actor, &alias, std::slice::from_ref(&desk.address)).await;
             match added {
                 Ok(()) => Vec::new(),
-                // They look after the person, so it is the name that is not theirs to give.
-                Err(Refusal::Denied) => vec![("local".into(), ui.say("person-problem-reserved"))],
                 Err(refusal) => problem(&ui, "local", refusal)?,
             }
         }
@@ -422,6 +431,7 @@ async fn remove_address(
     form: Fields,
 ) -> Result<Response, Fault> {
     let desk = Desk::managed(web, &visitor, &member, id).await?;
+    desk.may_readdress(&member, &form)?;
     let thing = said(&form, "address");
     // Sent twice, the second finds it gone; one of somebody else's is not removed here.
     if desk.known.addresses.iter().any(|address| address == thing) {

@@ -2,10 +2,10 @@
 
 use super::Problems;
 use super::add::Choice;
-use super::amount::{Amount, time_words};
+use super::amount::Amount;
 use crate::front::web::Web;
 use crate::front::web::error::{Fault, redirect, refusal_words, show, show_again};
-use crate::front::web::extract::{Fields, Member, Path, Query};
+use crate::front::web::extract::{Fields, Member, Path, Query, must_be_proved};
 use crate::front::web::router::{Access, Route, route};
 use crate::front::web::ui::Ui;
 use crate::front::web::visitor::{Flash, Visitor};
@@ -55,6 +55,8 @@ struct Item {
     value: String,
     default: String,
     changed: bool,
+    /// A change takes effect at the next start.
+    later: bool,
     /// Who changed it last and when; empty where it is the default.
     by: String,
     input: Input,
@@ -98,7 +100,7 @@ pub(super) fn words(ui: &Ui, definition: &Definition, raw: &str) -> String {
         },
         Kind::Duration { .. } => match parse_duration(raw).unwrap_or(0) {
             0 => ui.say("setting-none"),
-            seconds => time_words(ui, seconds),
+            seconds => ui.span(seconds),
         },
         Kind::Word(_) => ui.say(&format!("setting-word-{raw}")),
         Kind::Text(_) if raw.is_empty() => ui.say("setting-none"),
@@ -110,9 +112,7 @@ pub(super) fn words(ui: &Ui, definition: &Definition, raw: &str) -> String {
 fn hint(ui: &Ui, kind: Kind) -> String {
     match kind {
         Kind::Size { least, most } => ui.say2("setting-limits", "least", ui.binary(least), "most", ui.binary(most)),
-        Kind::Duration { least, most } => {
-            ui.say2("setting-limits", "least", time_words(ui, least), "most", time_words(ui, most))
-        }
+        Kind::Duration { least, most } => ui.say2("setting-limits", "least", ui.span(least), "most", ui.span(most)),
         Kind::Count { least, most } => ui.say2("setting-limits", "least", least, "most", most),
         Kind::Text(_) => ui.say("setting-hint-host"),
         Kind::Switch | Kind::Word(_) => String::new(),
@@ -174,6 +174,7 @@ impl Item {
             value: words(ui, definition, &shown.value),
             default: words(ui, definition, definition.default),
             changed,
+            later: definition.is_read_at_start(),
             by: by.map_or_else(String::new, |last| ui.say2("setting-by", "who", &last.by, "when", ui.brief(&last.at))),
             input: input(ui, definition.kind, &shown.value),
             hint: hint(ui, definition.kind),
@@ -265,6 +266,9 @@ async fn change(
 ) -> Result<Response, Fault> {
     let definition = definition(&name).ok_or(Fault::NoPage)?;
     let actor = member.acting(&web, &visitor).await?;
+    if definition.is_grave() {
+        must_be_proved(&web, &member.0, &form)?;
+    }
     let settings = &web.services().settings;
     let (raw, input) = typed(&ui, definition, &form);
     let before = last(settings, &actor, definition).await?;
@@ -316,7 +320,8 @@ fn tell(visitor: &Visitor, ui: &Ui, definition: &Definition, change: Option<Chan
     if let Some(change) = change {
         let thing = name(ui, definition);
         let undo_at = format!("/admin/settings/{}", definition.name);
-        visitor.tell(&Flash { key: "setting".into(), thing, undo_at, undo: stamp(&change) });
+        let key = if definition.is_read_at_start() { "setting-later" } else { "setting" };
+        visitor.tell(&Flash { key: key.into(), thing, undo_at, undo: stamp(&change) });
     }
 }
 

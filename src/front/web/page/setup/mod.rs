@@ -92,6 +92,12 @@ struct YouPage {
 }
 
 #[derive(Template)]
+#[template(path = "setup/begin.html")]
+struct BeginPage {
+    ui: Ui,
+}
+
+#[derive(Template)]
 #[template(path = "setup/link.html")]
 struct LinkPage {
     ui: Ui,
@@ -134,30 +140,33 @@ async fn resume(State(web): State<Web>, visitor: Visitor) -> Result<Response, Fa
     Ok(redirect(left.map_or("/setup/certificate", |(path, ..)| path)))
 }
 
-/// Opens the link; whether it is this browser's, else the page that says why not.
-async fn opened(web: &Web, visitor: &Visitor, ui: Ui, token: &str) -> Result<Result<Ui, Response>, Fault> {
-    let browser = Secret::new(visitor.stranger(web).to_owned());
-    let elsewhere = match web.services().setup.open(token, &browser).await? {
-        Opened::Here => return Ok(Ok(ui)),
-        Opened::Elsewhere(at) => Some(at),
-        Opened::Nothing => None,
-    };
-    Ok(Err(rendered(StatusCode::NOT_FOUND, &LinkPage { ui, elsewhere })))
+/// What binds the link to this browser.
+fn browser(web: &Web, visitor: &Visitor) -> Secret<String> {
+    Secret::new(visitor.stranger(web).to_owned())
 }
 
+/// The page of a link that can't be used here.
+fn no_link(ui: Ui, elsewhere: Option<DateTime<Utc>>) -> Response {
+    rendered(StatusCode::NOT_FOUND, &LinkPage { ui, elsewhere })
+}
+
+/// Looks and binds nothing: whatever shows a preview of a link follows it.
 async fn open(State(web): State<Web>, ui: Ui, visitor: Visitor, Path(token): Path<String>) -> Result<Response, Fault> {
     if web.services().setup.is_claimed().await? {
         return Err(Fault::NoPage);
     }
-    Ok(match opened(&web, &visitor, ui, &token).await? {
-        Ok(ui) => {
+    Ok(match web.services().setup.look(&visitor.origin(), &token, &browser(&web, &visitor)).await? {
+        Opened::Here => {
             let (frame, problems) = (frame(&ui, 0, &[]), Problems::default());
             show(&YouPage { ui, frame, person: String::new(), typed: String::new(), problems })
         }
-        Err(page) => page,
+        Opened::Free => show(&BeginPage { ui }),
+        Opened::Elsewhere(at) => no_link(ui, Some(at)),
+        Opened::Nothing => no_link(ui, None),
     })
 }
 
+/// Binds the link to this browser; with the form's fields it claims the server.
 async fn claim(
     State(web): State<Web>,
     ui: Ui,
@@ -170,10 +179,12 @@ async fn claim(
         // Sent twice, it goes on for who claimed it; for others there is nothing.
         return Ok(redirect("/setup"));
     }
-    let ui = match opened(&web, &visitor, ui, &token).await? {
-        Ok(ui) => ui,
-        Err(page) => return Ok(page),
-    };
+    match services.setup.open(&visitor.origin(), &token, &browser(&web, &visitor)).await? {
+        Opened::Here if form.has("begin") => return Ok(redirect(visitor.path())),
+        Opened::Here => {}
+        Opened::Elsewhere(at) => return Ok(no_link(ui, Some(at))),
+        Opened::Free | Opened::Nothing => return Ok(no_link(ui, None)),
+    }
     let (name, typed, password) = (form.line("name"), form.line("address"), form.secret("new-password"));
     let mut problems = Problems::default();
     if name.is_empty() {
@@ -183,8 +194,7 @@ async fn claim(
     match &address {
         Ok(address) if problems.is_empty() => {
             let new = NewOwner { name: name.to_owned(), address: address.clone(), password: password.clone() };
-            let browser = Secret::new(visitor.stranger(&web).to_owned());
-            match services.setup.claim(&visitor.origin(), &token, &browser, new).await {
+            match services.setup.claim(&visitor.origin(), &token, &browser(&web, &visitor), new).await {
                 Ok(who) => {
                     let name = who.address().to_string();
                     return enter_with(&web, &ui, &visitor, &name, &password, "/setup").await;

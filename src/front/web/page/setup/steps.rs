@@ -2,7 +2,7 @@
 
 use super::super::super::Web;
 use super::super::super::error::{Fault, redirect, rendered, show, show_again};
-use super::super::super::extract::Fields;
+use super::super::super::extract::{Fields, must_be_proved};
 use super::super::super::problems::Problems;
 use super::super::super::router::{Access, Route, route};
 use super::super::super::ui::Ui;
@@ -11,8 +11,8 @@ use super::super::second_factor::{Confirmed, Sheet, Waiting, confirm, fresh_code
 use super::{Frame, Owner, frame, owner};
 use crate::model::address::Domain;
 use crate::service::Refusal;
-use crate::service::session::{Session, Stage};
-use crate::service::setup::Step;
+use crate::service::session::Stage;
+use crate::service::setup::{Progress, Step};
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
@@ -105,8 +105,20 @@ async fn opened<'a>(web: &Web, visitor: &'a Visitor) -> Result<Owner<'a>, Fault>
     Ok(owner)
 }
 
+/// The first second factor is set up here by who claimed the server and can do nothing else before. Everybody else does it
+/// where a fresh proof is asked for.
+async fn enrolling<'a>(web: &Web, visitor: &'a Visitor) -> Result<Owner<'a>, Fault> {
+    let owner = owner(web, visitor).await?;
+    let Progress { done, finished, is_claimers } = &owner.progress;
+    let has = done.contains(&Step::SecondFactor);
+    if has || (owner.session.stage == Stage::Enrol && *is_claimers && !finished) {
+        return Ok(owner);
+    }
+    Err(Fault::Unfinished("/settings/second-factor"))
+}
+
 async fn ask_factor(State(web): State<Web>, ui: Ui, visitor: Visitor) -> Result<Response, Fault> {
-    let Owner { session, progress, .. } = owner(&web, &visitor).await?;
+    let Owner { session, progress, .. } = enrolling(&web, &visitor).await?;
     if progress.done.contains(&Step::SecondFactor) {
         return Ok(redirect("/setup/codes"));
     }
@@ -116,7 +128,7 @@ async fn ask_factor(State(web): State<Web>, ui: Ui, visitor: Visitor) -> Result<
 }
 
 async fn factor(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields) -> Result<Response, Fault> {
-    let Owner { session, progress, .. } = owner(&web, &visitor).await?;
+    let Owner { session, progress, .. } = enrolling(&web, &visitor).await?;
     if progress.done.contains(&Step::SecondFactor) {
         return Ok(redirect("/setup/codes"));
     }
@@ -165,11 +177,6 @@ async fn codes(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields) -
     }
     web.services().setup.done(&actor, Step::CodesKept).await?;
     Ok(redirect("/setup/name"))
-}
-
-fn must_be_proved(web: &Web, session: &Session, form: &Fields) -> Result<(), Fault> {
-    let proved = session.is_proved(web.services().clock.now());
-    if proved { Ok(()) } else { Err(Fault::Unproved(Some(form.clone()))) }
 }
 
 /// The name that is set, else the one in force.
