@@ -26,15 +26,17 @@ fn is_invisible(c: char) -> bool {
 ///
 /// Joiners stay between letters that are not ASCII: Persian and emoji are written with them.
 pub fn line(text: &str, most: usize) -> String {
-    let joins = |c: Option<char>| c.is_some_and(|c| !c.is_ascii());
+    let is_joiner = |c: char| matches!(c, '\u{200C}' | '\u{200D}');
+    let joins =
+        |c: Option<char>| c.is_some_and(|c| !(c.is_ascii() || c.is_whitespace() || c.is_control() || is_joiner(c)));
+    let is_seen = |c: &char| !is_bidi_control(*c) && !is_invisible(*c);
     let (mut out, mut count) = (String::new(), 0);
     // Composed characters are made of few: what lies far beyond the bound needs no work.
-    let mut rest = text.chars().take(most.saturating_mul(8)).nfc().peekable();
+    let mut rest = text.chars().take(most.saturating_mul(8)).filter(is_seen).nfc().peekable();
     while let Some(c) = rest.next() {
         let c = match c {
-            '\u{200C}' | '\u{200D}' if joins(out.chars().next_back()) && joins(rest.peek().copied()) => c,
-            '\u{200C}' | '\u{200D}' => continue,
-            c if is_bidi_control(c) || is_invisible(c) => continue,
+            c if is_joiner(c) && joins(out.chars().next_back()) && joins(rest.peek().copied()) => c,
+            c if is_joiner(c) => continue,
             '\u{2028}' | '\u{2029}' => ' ',
             c if c.is_whitespace() => ' ',
             c if c.is_control() => MARK,

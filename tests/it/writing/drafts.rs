@@ -180,7 +180,7 @@ async fn a_rich_draft_opens_in_words_and_keeps_its_pictures() {
 async fn a_text_that_is_too_long_is_not_opened_and_cut() {
     let desk = Desk::new().await;
     let inbox = desk.id(&desk.ann, "INBOX").await;
-    let long = part("text/plain", "7bit", &"word\r\n".repeat(200_000));
+    let long = part("text/plain", "7bit", &"word\r\n".repeat(220_000));
     let uid = deliver(&desk.house, "ann", &long).await;
     let drafts = &desk.services().drafts;
     assert!(matches!(drafts.look(&desk.ann, inbox, uid).await, Err(Refusal::Limit(_))));
