@@ -130,8 +130,8 @@ mod tests {
     /// A connection of HTTP/2 on which one request was answered and nothing follows, or its answer is never read.
     async fn left_alone(read: bool) {
         let (ours, theirs) = Stream::memory();
-        let second = Duration::from_millis(100);
-        let times = Times { first: HEAD, idle: second, unread: second, last: second };
+        let short = Duration::from_millis(100);
+        let times = Times { first: HEAD, idle: short, unread: short, stalled: short, last: short };
         let answer = |_| std::future::ready(Ok(Response::new(Body::from(vec![0; 8 << 20]))));
         let shutdown = CancellationToken::new();
         let served = converse(ours, builder(true), answer, &shutdown, times);

@@ -23,8 +23,11 @@ pub(super) struct Times {
     pub first: Duration,
     /// Between requests, while none is answered.
     pub idle: Duration,
-    /// For somebody to read what is written, and what waits to be written.
+    /// For a write to come further.
     pub unread: Duration,
+    /// For an answer to be asked for its next piece: HTTP/1.1 has a few hundred thousand octets on their way before it
+    /// asks, and some lines are slow; HTTP/2 need not ask at all.
+    pub stalled: Duration,
     /// For answers under way, when all the rest is over.
     pub last: Duration,
 }
@@ -32,7 +35,7 @@ pub(super) struct Times {
 impl Default for Times {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { first: seconds(60), idle: seconds(120), unread: seconds(60), last: seconds(15) }
+        Self { first: seconds(60), idle: seconds(120), unread: seconds(60), stalled: seconds(300), last: seconds(15) }
     }
 }
 
@@ -55,6 +58,7 @@ impl<S> Patient<S> {
         }
         let limit = self.limit;
         ready!(self.waits.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit))).as_mut().poll(cx));
+        self.waits = None;
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -117,10 +121,10 @@ impl Traffic {
         self.with(|under| {
             let end = match (under.answers, under.unread.values().min()) {
                 (0, _) => under.quiet_since + if under.asked { times.idle } else { times.first },
-                (_, Some(oldest)) => *oldest + times.unread,
+                (_, Some(oldest)) => *oldest + times.stalled,
                 (_, None) => now + times.unread,
             };
-            // It may become quiet, or unread, before that.
+            // It may become quiet, or stall, before that.
             (end > now).then(|| end.min(now + times.unread))
         })
     }
@@ -225,7 +229,7 @@ mod tests {
         let mut body = waiting.with(Body::from_stream(pieces));
         assert!(!is_over(idle));
         body.frame().await.unwrap().unwrap();
-        assert!(is_over(times.unread + times.last), "nobody wants the next piece");
+        assert!(is_over(times.stalled + times.last), "nobody wants the next piece");
         while body.frame().await.is_some() {}
         assert!(!is_over(idle * 100), "not ours to know when the client has read the end");
         drop(body);
