@@ -172,9 +172,7 @@ fn status(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::TooMuch => (StatusCode::PAYLOAD_TOO_LARGE, "too-much"),
         Fault::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
         // These have pages of their own.
-        Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => {
-            (StatusCode::FORBIDDEN, "foreign")
-        }
+        Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => (StatusCode::FORBIDDEN, "foreign"),
     }
 }
 
