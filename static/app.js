@@ -7,6 +7,7 @@
 // data-theme-choice    on a radio button: its value is shown at once, before it is saved
 // data-toast="10"      (data-about: of which act) a notice that goes after so many seconds, not while pointed at; data-left in it counts down
 // data-time="brief"    on <time datetime>: shown in the reader's own zone; "full" with the date
+// data-back="5"        stands in for a page that can't be had now: looks for it every so many seconds, and goes there
 // data-focus           takes the focus when the page is there: a summary of what is wrong
 //
 // Events on document: `say` (detail: a sentence) is read out; `signed-out` tells that the session is over.
@@ -122,5 +123,16 @@ addEventListener('signed-out', (event) => {
   if (!event.defaultPrevented) location.assign('/sign-in?next=' + encodeURIComponent(location.pathname + location.search));
 });
 
+// 503 is what such a page itself comes with.
+function comeBack({ dataset: { back } }) {
+  const look = setInterval(async () => {
+    const answer = await fetch(location.href, { method: 'HEAD', headers: { 'x-script': '1' } }).catch(() => null);
+    if (!answer || answer.status === 503) return;
+    clearInterval(look);
+    location.reload();
+  }, back * 1000);
+}
+
 dress(document);
+document.querySelectorAll('[data-back]').forEach(comeBack);
 document.querySelector('[data-focus]')?.focus();

@@ -26,6 +26,8 @@ const { body } = document;
 const find = (what, from = document) => from.querySelector(what);
 const every = (what, from = document) => [...from.querySelectorAll(what)];
 const say = (words) => document.dispatchEvent(new CustomEvent('say', { detail: words }));
+// As it may stand in a page and in a form: no controls, nothing that turns its neighbours round (UAX #9).
+const nameOf = (file) => file.name.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '_');
 const token = () => find('input[name=csrf]')?.value ?? '';
 
 function send(url, data, more = {}) {
@@ -390,16 +392,16 @@ class Draft {
   }
 
   upload(file) {
-    if (file.size > Number(this.words.limit || Infinity)) return this.tell(this.words.tooBig?.replace('{name}', file.name));
+    if (file.size > Number(this.words.limit || Infinity)) return this.tell(this.words.tooBig?.replace('{name}', () => nameOf(file)));
     const item = document.createElement('li');
     item.className = 'attachment';
     const name = document.createElement('p');
     name.className = 'attachment-name';
-    name.textContent = file.name;
+    name.textContent = nameOf(file);
     const bar = document.createElement('progress');
     bar.className = 'meter';
     bar.max = 1;
-    bar.setAttribute('aria-label', file.name);
+    bar.setAttribute('aria-label', nameOf(file));
     item.append(name, bar);
     const task = this.ready().then(() => this.post(file, item, bar));
     this.uploads.add(task);
@@ -418,7 +420,7 @@ class Draft {
     return new Promise((done) => {
       const failed = (words) => {
         item.remove();
-        this.tell(words || this.words.failed?.replace('{name}', file.name));
+        this.tell(words || this.words.failed?.replace('{name}', () => nameOf(file)));
         done();
       };
       // fetch can't tell how far an upload is.
@@ -434,11 +436,11 @@ class Draft {
         const made = page.querySelector('li');
         if (request.status >= 300 || !made) return failed(request.status === 422 && page.body.textContent.trim());
         item.replaceWith(document.importNode(made, true));
-        say(file.name);
+        say(nameOf(file));
         done();
       };
       const data = new FormData();
-      data.append('file', file);
+      data.append('file', file, nameOf(file));
       request.send(data);
     });
   }

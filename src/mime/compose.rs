@@ -1,11 +1,13 @@
 //! Messages written here: from the composer's fields to bytes, and from a draft's bytes back to fields.
 
+use super::attachment::Attachment;
 use super::flowed;
-use super::head::Head;
 use super::header::{end_of_header, some_fields, unfold};
 use super::people::{self, Person};
 use super::view::View;
 use super::words;
+use crate::model::shown;
+use bytes::Bytes;
 use chrono::{DateTime, FixedOffset};
 use mail_builder::MessageBuilder;
 use mail_builder::headers::address::Address;
@@ -47,7 +49,7 @@ pub struct Enclosure {
     pub name: String,
     /// `type/subtype`; what is none is sent as application/octet-stream.
     pub media: String,
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// For whose eyes the bytes are.
@@ -127,13 +129,13 @@ fn enclosed(file: &Enclosure) -> MimePart<'_> {
     let message = matches!(file.media.to_ascii_lowercase().as_str(), "message/rfc822" | "message/global");
     let whole = message && is_message(&file.bytes);
     let mut media = ContentType::new(if whole { file.media.as_str() } else { media(&file.media) });
-    let name = line(&file.name);
+    let name = shown::file_name(&file.name);
     if !name.is_empty() && !name.is_ascii() {
         // For readers without RFC 2231; the others take the name of Content-Disposition.
         let ascii: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
         media = media.attribute("name", ascii);
     }
-    let part = MimePart::new(media, BodyPart::Binary(file.bytes.as_slice().into()));
+    let part = MimePart::new(media, BodyPart::Binary((&file.bytes[..]).into()));
     let part = match name.is_empty() {
         true => part.header("Content-Disposition", ContentType::new("attachment")),
         false => part.attachment(name),
@@ -187,46 +189,61 @@ fn is_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= ID && id.bytes().all(fits)
 }
 
-/// Reads a draft, of this composer or of another program: fields, text and files.
+/// A draft that was read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Reopened {
+    /// Without enclosures: files stay in the message until somebody wants them.
+    pub letter: Letter,
+    pub files: Vec<Attachment>,
+    pub lost: Lost,
+}
+
+/// What of a draft is not written again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Lost {
+    /// It has HTML: its words are kept.
+    pub formatting: bool,
+    /// Answers were to go elsewhere than to From.
+    pub reply_to: bool,
+    /// The end of its text: it is too long.
+    pub end: bool,
+}
+
+/// Reads a draft, of this composer or of another program.
 ///
-/// HTML becomes text; images that stand in it become files.
-pub fn parse_draft(raw: &[u8]) -> Letter {
+/// HTML becomes text; images that stand in it are files like others.
+pub fn reopen(raw: &[u8]) -> Reopened {
     let view = View::of(raw);
     let header = &raw[..end_of_header(raw)];
     let people = |name: &str| -> Vec<Person> {
         some_fields(header).filter(|f| f.is(name)).flat_map(|f| people::read(&unfold(f.value))).collect()
     };
     let subject = some_fields(header).find(|f| f.is("Subject")).map(|f| words::decode(&unfold(f.value)));
-    let enclosures = view.attachments.iter().filter_map(|a| {
-        Some(Enclosure { name: a.name.clone(), media: a.claimed.clone(), bytes: view.bytes(&a.path)? })
-    });
-    Letter {
+    let letter = Letter {
         from: people("From").into_iter().next().unwrap_or_default(),
         to: people("To"),
         cc: people("Cc"),
         bcc: people("Bcc"),
-        subject: subject.unwrap_or_default(),
+        subject: line(&subject.unwrap_or_default()),
+        date: view.head.date,
+        message_id: view.head.message_id.clone().unwrap_or_default(),
+        in_reply_to: view.head.in_reply_to.first().cloned(),
+        references: view.head.references.clone(),
         text: flowed::join(&view.lines()),
-        enclosures: enclosures.collect(),
-        ..thread_of(&view.head)
-    }
-}
-
-fn thread_of(head: &Head) -> Letter {
-    Letter {
-        date: head.date,
-        message_id: head.message_id.clone().unwrap_or_default(),
-        in_reply_to: head.in_reply_to.first().cloned(),
-        references: head.references.clone(),
-        ..Letter::default()
-    }
+        enclosures: Vec::new(),
+    };
+    let lost = Lost {
+        formatting: view.texts.iter().any(|text| text.html.is_some()),
+        reply_to: !view.head.reply_to.is_empty(),
+        end: view.cut,
+    };
+    Reopened { letter, files: view.attachments, lost }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::mime::header::fields;
-    use crate::model::shown;
     use proptest::prelude::*;
 
     fn person(name: &str, address: &str) -> Person {
@@ -248,6 +265,18 @@ mod tests {
         }
     }
 
+    /// A draft with its files.
+    fn read(raw: &[u8]) -> Letter {
+        let Reopened { letter, files, .. } = reopen(raw);
+        let view = View::of(raw);
+        let file = |a: Attachment| Enclosure {
+            name: a.name,
+            media: a.claimed,
+            bytes: view.bytes(&a.path).expect("it is there").into(),
+        };
+        Letter { enclosures: files.into_iter().map(file).collect(), ..letter }
+    }
+
     fn text(letter: &Letter, copy: Copy) -> String {
         String::from_utf8(build(letter, copy)).unwrap()
     }
@@ -255,7 +284,7 @@ mod tests {
     #[test]
     fn bcc_is_for_the_writer_alone_and_bytes_are_stable() {
         assert!(!text(&letter(), Copy::Sent).contains("secret"));
-        assert_eq!(parse_draft(&build(&letter(), Copy::Draft)), letter());
+        assert_eq!(read(&build(&letter(), Copy::Draft)), letter());
         assert_eq!(build(&letter(), Copy::Draft), build(&letter(), Copy::Draft));
         let sent = text(&Letter { text: "a".repeat(2000), ..letter() }, Copy::Sent);
         assert!(sent.lines().all(|line| line.len() <= LINE));
@@ -272,7 +301,7 @@ mod tests {
             message_id: evil.into(),
             in_reply_to: Some(evil.into()),
             references: vec![evil.into(), "ok@x".into()],
-            enclosures: vec![Enclosure { name: evil.into(), media: evil.into(), bytes: b"x".into() }],
+            enclosures: vec![Enclosure { name: evil.into(), media: evil.into(), bytes: Bytes::from_static(b"x") }],
             ..letter()
         };
         let raw = build(&letter, Copy::Draft);
@@ -281,23 +310,26 @@ mod tests {
             ["from", "to", "bcc", "subject", "date", "message-id", "references", "mime-version", "content-type"];
         assert_eq!(names, known);
         assert!(!String::from_utf8_lossy(&raw).contains("\r\nX-Evil"));
-        assert_eq!(parse_draft(&raw).bcc, letter.bcc);
+        assert_eq!(read(&raw).bcc, letter.bcc);
     }
 
     #[test]
     fn a_forwarded_message_is_not_encoded() {
         let inner = "Subject: in\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nGr\u{fc}\u{df}e\r\n";
-        let file =
-            |bytes: &[u8]| Enclosure { name: "in.eml".into(), media: "message/rfc822".into(), bytes: bytes.into() };
+        let file = |bytes: &'static [u8]| Enclosure {
+            name: "in.eml".into(),
+            media: "message/rfc822".into(),
+            bytes: bytes.into(),
+        };
         let whole = Letter { enclosures: vec![file(inner.as_bytes())], ..letter() };
         let raw = text(&whole, Copy::Draft);
         assert!(raw.contains("Content-Transfer-Encoding: 8bit") && raw.contains(inner));
-        assert_eq!(parse_draft(raw.as_bytes()).enclosures, whole.enclosures);
+        assert_eq!(read(raw.as_bytes()).enclosures, whole.enclosures);
         for odd in [&b"Subject: x\n\nbare"[..], b"no header", b"Subject: x\r\n\r\n\0"] {
             let letter = Letter { enclosures: vec![file(odd)], ..letter() };
             let raw = build(&letter, Copy::Draft);
-            assert_eq!(parse_draft(&raw).enclosures[0].bytes, odd);
-            assert_eq!(parse_draft(&raw).enclosures[0].media, "application/octet-stream");
+            assert_eq!(read(&raw).enclosures[0].bytes, odd);
+            assert_eq!(read(&raw).enclosures[0].media, "application/octet-stream");
         }
     }
 
@@ -311,9 +343,16 @@ mod tests {
     #[test]
     fn drafts_of_other_programs_are_read() {
         let raw = b"From: a@x.test\r\nTo: Team: b@x.test, c@x.test;\r\nSubject: hi\r\nContent-Type: text/html\r\n\r\n<p>Hello <a href=\"https://x.test/y\">there</a></p>";
-        let letter = parse_draft(raw);
+        let Reopened { letter, lost, .. } = reopen(raw);
         assert_eq!(letter.text, "Hello there <https://x.test/y>");
         assert_eq!((letter.to.len(), letter.subject.as_str(), letter.date), (2, "hi", None));
+        assert_eq!(lost, Lost { formatting: true, ..Lost::default() });
+        // A picture in its place is a file, one form of a text is enough.
+        let raw = b"Reply-To: b@x.test\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n--a\r\n\r\nplain\r\n--a\r\nContent-Type: multipart/related; boundary=r\r\n\r\n--r\r\nContent-Type: text/html\r\n\r\n<b>rich</b><img src=\"cid:1@x\">\r\n--r\r\nContent-Type: image/png; name=p.png\r\nContent-ID: <1@x>\r\n\r\npng\r\n--r--\r\n--a--\r\n";
+        let Reopened { letter, files, lost } = reopen(raw);
+        assert_eq!((letter.text.as_str(), files[0].path.as_str(), files[0].name.as_str()), ("plain", "2.2", "p.png"));
+        assert_eq!(lost, Lost { formatting: true, reply_to: true, end: false });
+        assert_eq!(reopen(&build(&self::letter(), Copy::Draft)).lost, Lost::default());
     }
 
     fn people() -> impl Strategy<Value = Vec<Person>> {
@@ -333,7 +372,7 @@ mod tests {
         let one = ("[a-zA-Zäß日 ._\"'%;=-]{0,40}", media, bytes).prop_map(|(name, media, bytes)| Enclosure {
             name: shown::file_name(&name),
             media: media.to_owned(),
-            bytes,
+            bytes: bytes.into(),
         });
         // An empty file without a name is no file.
         prop::collection::vec(one.prop_filter("something", |f| !f.name.is_empty() || !f.bytes.is_empty()), 0..4)
@@ -350,17 +389,16 @@ mod tests {
             let written = Letter { to, cc, bcc, enclosures, subject, text: flowed::tidy(&text), ..letter() };
             let raw = build(&written, Copy::Draft);
             prop_assert!(raw.split(|b| *b == b'\n').all(|line| line.len() <= LINE + 1));
-            prop_assert_eq!(parse_draft(&raw), written);
+            prop_assert_eq!(read(&raw), written);
         }
 
         #[test]
         fn any_letter_and_any_draft_is_survived(raw: Vec<u8>, subject: String, name: String, text: String) {
-            let read = parse_draft(&raw);
-            build(&read, Copy::Draft);
+            build(&read(&raw), Copy::Draft);
             let letter = Letter { from: person(&name, "a@x.test"), subject, text, ..letter() };
             let raw = build(&letter, Copy::Sent);
             prop_assert!(fields(&raw).all(|f| f.value.iter().all(|b| *b != 0)));
-            prop_assert_eq!(parse_draft(&raw).text, flowed::tidy(&letter.text));
+            prop_assert_eq!(read(&raw).text, flowed::tidy(&letter.text));
         }
     }
 }

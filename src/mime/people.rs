@@ -84,12 +84,26 @@ fn person(entry: &Entry) -> Person {
 /// # Errors
 /// [`BadPerson`] for the first entry that is no address.
 pub fn typed(text: &str) -> Result<Vec<Person>, BadPerson> {
-    let mut out: Vec<Person> = Vec::new();
-    for (n, entry) in entries(text).into_iter().enumerate() {
-        let person = one(entry).map_err(|why| BadPerson { nth: n + 1, text: shown::line(entry, NAME), why })?;
-        out.push(person);
-    }
-    Ok(out)
+    each_typed(text).map(|entry| entry.map(|(person, _)| person)).collect()
+}
+
+/// The same one by one: each entry is a person with the address, or what is wrong with it.
+pub fn each_typed(text: &str) -> impl Iterator<Item = Result<(Person, Address), BadPerson>> {
+    entries(text)
+        .into_iter()
+        .enumerate()
+        .map(|(n, entry)| one(entry).map_err(|why| BadPerson { nth: n + 1, text: shown::line(entry, NAME), why }))
+}
+
+/// Those of a typed list who have an address; a list that is half typed has others.
+pub fn known(text: &str) -> Vec<Person> {
+    each_typed(text).flatten().map(|(person, _)| person).collect()
+}
+
+/// People in one line of text, as [`typed`] reads them. Addresses stay to the letter: another one is another's.
+pub fn listed(people: &[Person]) -> String {
+    let one = |person: &Person| Person { name: shown::line(&person.name, NAME), ..person.clone() }.to_string();
+    people.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Cuts at commas, semicolons and line ends outside of quotes and angle brackets; empty entries go.
@@ -97,19 +111,16 @@ fn entries(text: &str) -> Vec<&str> {
     let (mut out, mut start, mut quoted, mut angle, mut escaped) = (Vec::new(), 0, false, false, false);
     for (at, c) in text.char_indices() {
         match c {
-            _ if escaped => {
-                escaped = false;
-                continue;
+            // A line end ends a forgotten quote or bracket too.
+            '\n' | '\r' => {
+                out.push(&text[start..at]);
+                (start, quoted, angle, escaped) = (at + 1, false, false, false);
             }
+            _ if escaped => escaped = false,
             '\\' if quoted => escaped = true,
             '"' => quoted = !quoted,
             '<' if !quoted => angle = true,
             '>' if !quoted => angle = false,
-            // A line end ends a forgotten quote or bracket too.
-            '\n' | '\r' => {
-                out.push(&text[start..at]);
-                (start, quoted, angle) = (at + 1, false, false);
-            }
             ',' | ';' if !quoted && !angle => {
                 out.push(&text[start..at]);
                 start = at + 1;
@@ -122,7 +133,7 @@ fn entries(text: &str) -> Vec<&str> {
     out
 }
 
-fn one(entry: &str) -> Result<Person, BadAddress> {
+fn one(entry: &str) -> Result<(Person, Address), BadAddress> {
     let entry = entry.trim();
     let (name, address) = match entry.strip_suffix('>').and_then(|front| front.rsplit_once('<')) {
         Some((name, address)) => (unquoted(name.trim()), address.trim()),
@@ -134,7 +145,7 @@ fn one(entry: &str) -> Result<Person, BadAddress> {
     if address.local().contains(char::is_whitespace) && !entry.contains('"') {
         return Err(BadAddress::Local);
     }
-    Ok(Person { name: shown::line(&name, NAME), address: address.to_string() })
+    Ok((Person { name: shown::line(&name, NAME), address: address.to_string() }, address))
 }
 
 fn unquoted(name: &str) -> String {
@@ -188,6 +199,8 @@ mod tests {
             }
         }
         assert_eq!(typed("  \n"), Ok(Vec::new()));
+        assert!(typed("a@x.test b@y.test").is_err());
+        assert_eq!(show(&known("ann@x.org, bob, \"a\\\nb@y.org")), ["|ann@x.org", "|b@y.org"]);
     }
 
     proptest! {
@@ -195,7 +208,8 @@ mod tests {
         fn what_is_shown_can_be_typed_again(name in "[ -~äé]{0,20}", local in "[a-z.+\" ]{1,8}") {
             if let Ok(address) = Address::new(&local, Domain::parse("x.test").unwrap()) {
                 let person = Person { name: shown::line(&name, NAME), address: address.to_string() };
-                prop_assert_eq!(typed(&person.to_string()), Ok(vec![person]));
+                let twice = [person.clone(), person];
+                prop_assert_eq!(typed(&listed(&twice)), Ok(twice.to_vec()));
             }
         }
 

@@ -1,7 +1,7 @@
 //! Plain text as HTML: escaped, links followed, quotes nested, the signature set apart.
 
 use super::flowed::{Line, SIGNATURE};
-use super::html::{Target, escape};
+use super::html::{LONGEST_LINK, Target, escape};
 use crate::model::shown;
 
 /// Deepest quotes that are told apart.
@@ -114,6 +114,10 @@ fn find_link(text: &str) -> Option<(usize, usize)> {
         }
         let stops = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '`');
         let length = text[start..].find(|c| stops(c) || shown::is_bidi_control(c)).unwrap_or(text.len() - start);
+        if length > LONGEST_LINK {
+            from = start + length;
+            continue;
+        }
         let length = without_trailer(&text[start..start + length]);
         if length > scheme.len() + if web { 3 } else { 1 } {
             return Some((start, length));
@@ -124,21 +128,22 @@ fn find_link(text: &str) -> Option<(usize, usize)> {
 
 /// Octets without punctuation at the end; a bracket stays where its partner is inside.
 fn without_trailer(link: &str) -> usize {
-    let mut link = link;
-    while let Some(last) = link.chars().next_back() {
-        let partner = match last {
-            ')' => Some('('),
-            ']' => Some('['),
-            '}' => Some('{'),
-            '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '_' | '…' | '”' | '“' | '’' | '»' => None,
-            _ => break,
-        };
-        if partner.is_some_and(|open| link.matches(open).count() >= link.matches(last).count()) {
-            break;
+    // Closing brackets without a partner, of each kind; nothing that opens one is ever taken off.
+    let mut alone = [('(', ')'), ('[', ']'), ('{', '}')].map(|(open, close)| {
+        let (opened, closed) = (link.matches(open).count(), link.matches(close).count());
+        (close, closed.saturating_sub(opened))
+    });
+    let mut end = link.len();
+    for last in link.chars().rev() {
+        match alone.iter_mut().find(|(close, _)| *close == last) {
+            Some((_, 0)) => break,
+            Some((_, count)) => *count -= 1,
+            None if ".,;:!?'*_…”“’»".contains(last) => {}
+            None => break,
         }
-        link = &link[..link.len() - last.len_utf8()];
+        end -= last.len_utf8();
     }
-    link.len()
+    end
 }
 
 #[cfg(test)]
@@ -183,6 +188,21 @@ mod tests {
         );
         assert!(html("mailto:a@x.test").starts_with("<a href=\"/c?m=mailto%3Aa%40x.test\""));
         assert!(html("https://bank.test@evil.test/").contains("evil.test"));
+    }
+
+    #[test]
+    fn brackets_at_the_end_are_counted_once() {
+        let (open, close) = ("(".repeat(3000), ")".repeat(4000));
+        assert_eq!(without_trailer(&format!("http://x/{open}{close}")), 9 + 6000);
+        // As much work as the square of their number would be hours.
+        assert_eq!(without_trailer(&format!("http://x{}", ")".repeat(8 << 20))), 8);
+    }
+
+    #[test]
+    fn a_word_longer_than_any_link_is_none() {
+        let link = format!("http://x/{}", "a".repeat(LONGEST_LINK));
+        assert_eq!(find_link(&link), None);
+        assert_eq!(find_link(&format!("{link} http://y/z.")), Some((link.len() + 1, 10)));
     }
 
     #[test]

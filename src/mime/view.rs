@@ -3,15 +3,18 @@
 use super::attachment::{self, Attachment};
 use super::flowed::{self, Line, Wrapping};
 use super::head::Head;
-use super::html::{self, Options, Remote, Safe};
+use super::html::{self, Options, Pictures, Remote, Safe};
 use super::structure::{self, Kind, Part};
 use super::{plain, text};
+use std::collections::{HashMap, HashSet};
 
 /// Most texts of a message that are shown one after the other.
 const TEXTS: usize = 32;
 /// Octets read of a plain text, and of an HTML text with the images inside it.
 const PLAIN: usize = 4 << 20;
 const HTML: usize = 32 << 20;
+/// Longest `cid:` address.
+const ADDRESS: usize = 300;
 
 /// A message taken apart for reading. Holds on to its bytes.
 #[derive(Debug)]
@@ -57,16 +60,21 @@ impl<'a> View<'a> {
     ///
     /// `compose` as in [`Options`].
     pub fn page(&self, form: Form, remote: Remote, compose: Option<&str>) -> Safe {
-        let inline = |id: &str| self.by_id(id);
-        let options = Options { remote, inline: &inline, compose };
+        let ids = by_id(&self.attachments);
+        let part = |id: &str, most: usize| {
+            let attachment = &self.attachments[*ids.get(id)?];
+            if attachment.size > most { None } else { self.bytes(&attachment.path) }
+        };
+        let mut pictures = Pictures::new(&part);
+        let options = Options { remote, compose };
         let mut out = Safe { cut: self.cut, ..Safe::default() };
         for text in &self.texts {
             if !out.html.is_empty() {
                 out.html.push_str("<hr>");
             }
             match (&text.html, &text.plain) {
-                (Some(html), None) => out.add(html::sanitise(html, &options)),
-                (Some(html), Some(_)) if form == Form::Rich => out.add(html::sanitise(html, &options)),
+                (Some(html), None) => out.add(html::sanitise(html, &options, &mut pictures)),
+                (Some(html), Some(_)) if form == Form::Rich => out.add(html::sanitise(html, &options, &mut pictures)),
                 (_, lines) => {
                     let (html, cut) = plain::to_html(lines.as_deref().unwrap_or_default(), compose);
                     out.add(Safe { html, remote: 0, cut });
@@ -89,8 +97,8 @@ impl<'a> View<'a> {
                 (Some(lines), None) => lines.clone(),
                 (Some(lines), Some(_)) if lines.iter().any(|line| !line.text.trim().is_empty()) => lines.clone(),
                 (_, Some(html)) => {
-                    let options = Options { remote: Remote::Blocked, inline: &|_| None, compose: None };
-                    html::to_lines(&html::sanitise(html, &options).html)
+                    let options = Options { remote: Remote::Blocked, compose: None };
+                    html::to_lines(&html::sanitise(html, &options, &mut Pictures::new(&|_, _| None)).html)
                 }
                 (None, None) => Vec::new(),
             };
@@ -115,11 +123,6 @@ impl<'a> View<'a> {
         }
         Some(decoded(self.raw, part))
     }
-
-    fn by_id(&self, id: &str) -> Option<Vec<u8>> {
-        let attachment = self.attachments.iter().find(|a| a.id.as_deref() == Some(id))?;
-        self.bytes(&attachment.path)
-    }
 }
 
 impl Safe {
@@ -134,19 +137,37 @@ fn decoded(raw: &[u8], part: &Part) -> Vec<u8> {
     text::decode_transfer(&part.encoding, &raw[part.body.clone()]).into_owned()
 }
 
+/// Attachments by Content-ID; where several have the same, the first.
+fn by_id(attachments: &[Attachment]) -> HashMap<String, usize> {
+    let ids = attachments.iter().enumerate().rev();
+    ids.filter_map(|(n, attachment)| Some((attachment.id.clone()?, n))).collect()
+}
+
 /// A part is in its place if a text names its Content-ID; one that no text names hangs on the message.
 fn mark_inline(attachments: &mut [Attachment], texts: &[Text]) {
-    let mut named = std::collections::HashSet::new();
+    let ids = by_id(attachments);
+    if ids.is_empty() {
+        return;
+    }
+    let mut named = HashSet::new();
     for html in texts.iter().filter_map(|text| text.html.as_deref()) {
-        for (at, _) in html.match_indices("cid:") {
-            let id = &html[at..];
-            let end = id.find(['"', '\'', ' ', '>', ')']).unwrap_or(id.len()).min(300);
-            named.extend(html::content_id(&id[..id.floor_char_boundary(end)]));
-        }
+        named.extend(addresses(html).filter_map(html::content_id).filter(|id| ids.contains_key(id)));
     }
     for attachment in attachments {
         attachment.inline = attachment.id.as_ref().is_some_and(|id| named.contains(id));
     }
+}
+
+/// What begins with `cid:` in a text, each looked at once.
+fn addresses(html: &str) -> impl Iterator<Item = &str> {
+    let mut rest = html;
+    std::iter::from_fn(move || {
+        let start = &rest[rest.find("cid:")?..];
+        let start_of_it = &start[..start.floor_char_boundary(ADDRESS)];
+        let end = start_of_it.find(['"', '\'', ' ', '>', ')']).unwrap_or(start_of_it.len());
+        rest = &start[end..];
+        Some(&start[..end])
+    })
 }
 
 struct Reader<'a> {
@@ -324,6 +345,27 @@ mod tests {
         assert_eq!(safe.remote, 1);
         assert_eq!(view.bytes("2").unwrap(), b"GIF89a\x01\x00\x01\x00\x00\x00\x00;");
         assert_eq!((view.bytes("3"), view.bytes("0"), view.bytes("1.1"), view.bytes("")), (None, None, None, None));
+    }
+
+    #[test]
+    fn addresses_are_read_in_one_pass() {
+        let text = "<img src=\"cid:1@x\"><p style='background: url(cid:2@x)'>cid:3@x, cid:";
+        assert_eq!(addresses(text).collect::<Vec<_>>(), ["cid:1@x", "cid:2@x", "cid:3@x,", "cid:"]);
+        // Each looked through to the end of all, this would be hours.
+        let text = "cid:".repeat(4 << 20);
+        assert_eq!(addresses(&text).map(str::len).sum::<usize>(), text.len());
+        assert_eq!(addresses(&text).map(str::len).max(), Some(ADDRESS));
+    }
+
+    #[test]
+    fn pictures_of_all_texts_share_one_budget() {
+        let big = "A".repeat(8 << 20);
+        let image = format!(
+            "Content-Type: image/gif\r\nContent-ID: <1@x>\r\nContent-Transfer-Encoding: base64\r\n\r\nR0lGODlh{big}"
+        );
+        let raw = multi("mixed", &[HTML, HTML, HTML, HTML, &image]);
+        let shown = View::of(raw.as_bytes()).page(Form::Rich, Remote::Blocked, None).html;
+        assert_eq!(shown.matches("data:image/gif").count(), 2);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub fn guess(bytes: &[u8]) -> String {
 }
 
 /// Decodes a header value: encoded words anywhere, blanks between two of them dropped (§6.2), raw bytes as UTF-8 or
-/// Windows-1252. The answer has no control characters.
+/// Windows-1252. The answer has no control characters; a tab, at which fields are folded too, is a blank.
 pub fn decode(value: &[u8]) -> String {
     let mut out = String::with_capacity(value.len());
     let mut rest = value;
@@ -50,8 +50,7 @@ pub fn decode(value: &[u8]) -> String {
     }
     flush(&mut out, &mut open);
     out.push_str(&guess(rest));
-    out.retain(|c| !c.is_control());
-    out
+    out.chars().map(|c| if c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect()
 }
 
 fn flush(out: &mut String, open: &mut Option<(String, Vec<u8>)>) {
@@ -135,6 +134,7 @@ mod tests {
     fn words_of_rfc_2047_section_8() {
         for (raw, text) in [
             ("(=?ISO-8859-1?Q?a?=)", "(a)"),
+            ("a\tb \u{7}c", "a b c"),
             ("(=?ISO-8859-1?Q?a?= b)", "(a b)"),
             ("(=?ISO-8859-1?Q?a?=  =?ISO-8859-1?Q?b?=)", "(ab)"),
             ("(=?ISO-8859-1?Q?a_b?=)", "(a b)"),

@@ -5,8 +5,9 @@ use unicode_normalization::UnicodeNormalization;
 /// Stands for a character that is not shown.
 pub const MARK: char = '\u{FFFD}';
 
-/// Most characters of a file name.
+/// Most characters of a file name, and octets: more is no name on most systems.
 const NAME: usize = 120;
+const OCTETS: usize = 255;
 
 /// Reorders what stands beside it (Unicode Bidirectional Algorithm, UAX #9): embeddings, overrides, isolates.
 pub fn is_bidi_control(c: char) -> bool {
@@ -51,7 +52,8 @@ pub fn line(text: &str, most: usize) -> String {
         count += 1;
     }
     out.truncate(out.trim_end().len());
-    out
+    // What was left out may have stood between a letter and its accent.
+    if out.is_ascii() { out } else { out.nfc().collect() }
 }
 
 /// A file name that is nothing but a name on every system: no path, no control, no reserved word. Empty: there was none.
@@ -68,14 +70,14 @@ pub fn file_name(text: &str) -> String {
         |word: &str| stem.strip_prefix(word).is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()));
     let reserved = matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt");
     let name = if reserved { format!("_{name}") } else { name.to_owned() };
-    let count = name.chars().count();
-    if count <= NAME {
+    if name.chars().count() <= NAME && name.len() <= OCTETS {
         return name;
     }
     let extension = name.rsplit_once('.').map_or("", |(_, e)| e);
-    let kept = if extension.chars().count() > 16 { "" } else { extension };
-    let stem: String = name.chars().take(NAME - 2 - kept.chars().count()).collect();
-    if kept.is_empty() { stem } else { format!("{stem}….{kept}") }
+    let end = if matches!(extension.chars().count(), 1..=16) { format!("….{extension}") } else { String::new() };
+    let stem: String = name.chars().take(NAME - end.chars().count()).collect();
+    let stem = &stem[..stem.floor_char_boundary(OCTETS - end.len())];
+    format!("{}{end}", stem.trim_end_matches([' ', '.', '\u{200C}', '\u{200D}']))
 }
 
 #[cfg(test)]
@@ -117,6 +119,8 @@ mod tests {
         }
         let long = file_name(&format!("{}.pdf", "x".repeat(500)));
         assert!(long.ends_with("….pdf") && long.chars().count() <= NAME, "{long}");
+        let wide = file_name(&format!("{}.pdf", "日".repeat(100)));
+        assert!(wide.ends_with("日….pdf") && wide.len() <= OCTETS, "{wide}");
     }
 
     proptest! {
@@ -126,7 +130,15 @@ mod tests {
             prop_assert!(shown.chars().count() <= most);
             prop_assert!(!shown.chars().any(|c| c.is_control() || is_bidi_control(c)));
             let name = file_name(&text);
-            prop_assert!(name.chars().count() <= NAME + 1 && !name.contains(['/', '\\', '\0']));
+            prop_assert!(name.chars().count() <= NAME && name.len() <= OCTETS && !name.contains(['/', '\\', '\0']));
+            prop_assert_eq!(file_name(&name), name);
+        }
+
+        #[test]
+        fn a_name_that_was_cut_stays_as_it_is(text in "[a ./日\u{200D}\u{301}é👩]{100,300}") {
+            let name = file_name(&text);
+            prop_assert!(name.chars().count() <= NAME && name.len() <= OCTETS);
+            prop_assert_eq!(file_name(&name), name);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::hash::Hash;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,6 +21,7 @@ use tokio_util::task::TaskTracker;
 /// Connections that may be open at once.
 #[derive(Debug, Clone)]
 pub struct Limits {
+    /// Of all doors; a door never takes more places than it leaves for the others, so that none of them can shut another.
     pub total: usize,
     /// Of an IPv4 address or an IPv6 /64.
     pub per_address: usize,
@@ -27,7 +29,7 @@ pub struct Limits {
     pub per_network: usize,
     /// How long a handshake may take, and a PROXY header.
     pub handshake: Duration,
-    /// Never limited, but by the total.
+    /// Never limited, but by the total and the door's share of it.
     pub exempt: Vec<Network>,
 }
 
@@ -112,9 +114,13 @@ pub struct Accepted {
     pub shutdown: CancellationToken,
 }
 
+/// Places taken at one door; changed while the counts are locked.
+type Taken = Arc<AtomicUsize>;
+
 /// Gives the place back when the session ends.
 struct Place {
     gate: Gate,
+    door: Taken,
     address: Option<IpAddr>,
 }
 
@@ -122,6 +128,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.gate.0.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.total -= 1;
+        self.door.fetch_sub(1, Ordering::Relaxed);
         if let Some(address) = self.address {
             lower(&mut open.addresses, Network::of_peer(address));
             lower(&mut open.networks, Network::around(address));
@@ -164,7 +171,7 @@ impl Gate {
         F: Fn(Accepted) -> Fut + Clone + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let listener = listener.into();
+        let (listener, taken) = (listener.into(), Taken::default());
         loop {
             let accepted = tokio::select! {
                 () = self.0.shutdown.cancelled() => return,
@@ -172,9 +179,9 @@ impl Gate {
             };
             match accepted {
                 Ok(caller) => {
-                    let (gate, door, handle) = (self.clone(), door.clone(), handle.clone());
+                    let (gate, door, taken, handle) = (self.clone(), door.clone(), taken.clone(), handle.clone());
                     self.0.sessions.spawn(async move {
-                        match gate.admit(caller, &door).await {
+                        match gate.admit(caller, &door, taken).await {
                             Ok(Some((accepted, place))) => {
                                 handle(accepted).await;
                                 drop(place);
@@ -193,13 +200,13 @@ impl Gate {
         }
     }
 
-    async fn admit(&self, caller: Caller, door: &Door) -> io::Result<Option<(Accepted, Place)>> {
+    async fn admit(&self, caller: Caller, door: &Door, taken: Taken) -> io::Result<Option<(Accepted, Place)>> {
         let (mut tcp, peer) = match caller {
             Caller::Tcp(tcp, peer) => (tcp, peer),
             Caller::Unix(mut unix) => {
                 // Who may come in is the matter of the socket's permissions.
                 let local = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-                let Some(place) = self.take_place(None, false) else {
+                let Some(place) = self.take_place(taken, None, false) else {
                     unix.write_all(door.turned_away).await?;
                     return Ok(None);
                 };
@@ -223,7 +230,7 @@ impl Gate {
                 exempt = self.is_exempt(peer.ip());
             }
         }
-        let Some(place) = self.take_place(Some(peer.ip()), exempt) else {
+        let Some(place) = self.take_place(taken, Some(peer.ip()), exempt) else {
             if door.implicit_tls.is_none() {
                 tcp.write_all(door.turned_away).await?;
             }
@@ -240,11 +247,11 @@ impl Gate {
         self.0.limits.exempt.iter().any(|network| network.contains(address))
     }
 
-    /// `None`: a local socket, which counts into the total alone.
-    fn take_place(&self, address: Option<IpAddr>, exempt: bool) -> Option<Place> {
+    /// `None`: a local socket, which counts into the total and its door alone.
+    fn take_place(&self, door: Taken, address: Option<IpAddr>, exempt: bool) -> Option<Place> {
         let limits = &self.0.limits;
         let mut open = self.0.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.total >= limits.total {
+        if door.load(Ordering::Relaxed) >= limits.total.saturating_sub(open.total) {
             return None;
         }
         if let Some(address) = address {
@@ -258,8 +265,9 @@ impl Gate {
             open.networks.insert(network, of_network + 1);
         }
         open.total += 1;
+        door.fetch_add(1, Ordering::Relaxed);
         drop(open);
-        Some(Place { gate: self.clone(), address })
+        Some(Place { gate: self.clone(), door, address })
     }
 
     /// Connections open now.

@@ -4,8 +4,9 @@
 //! long.
 
 use super::login::Identity;
-use super::mailbox::{Mailboxes, Tree};
+use super::mailbox::Mailboxes;
 use super::message::{Messages, one};
+use super::tree::Tree;
 use super::undo::{Step, Undo};
 use super::{Base, Refusal, Result};
 use crate::model::flags::{FlagChange, SystemFlags};

@@ -3,9 +3,10 @@
 
 use super::list::{Line, Lists};
 use super::login::Identity;
-use super::mailbox::{Mailboxes, OpenMode, Tree};
-use super::search::Searches;
+use super::mailbox::{Mailboxes, OpenMode};
+use super::search::{Searches, Turn};
 use super::snapshot::View;
+use super::tree::Tree;
 use super::{Refusal, Result};
 use crate::model::flags::SystemFlags;
 use crate::model::ids::{AccountId, MailboxId, Uid};
@@ -63,10 +64,11 @@ impl Finder {
         Self { mailboxes, searches, lists, remembered }
     }
 
-    /// A page of a search, `limit` lines each; the first page looks anew.
+    /// A page of a search, `limit` lines each; the first page looks anew, and one beyond the last is the last.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] for a folder that is not there; [`Refusal::Busy`].
+    /// [`Refusal::NotFound`] for a folder that is not there; [`Refusal::Busy`], also while the account's other searches
+    /// go on.
     pub async fn find(&self, who: &Identity, query: &Query, page: usize, limit: usize) -> Result<Found> {
         let key = (who.account(), format!("{query:?}"));
         let hits = match self.remembered.get(&key).filter(|_| page > 0) {
@@ -78,28 +80,35 @@ impl Finder {
             }
         };
         let limit = limit.clamp(1, PAGE);
+        let pages = hits.list.len().div_ceil(limit);
+        let page = page.min(pages.saturating_sub(1));
         let wanted: Vec<_> = hits.list.iter().skip(page * limit).take(limit).copied().collect();
         Ok(Found {
             lines: self.lists.named(who, &wanted).await?,
             total: hits.list.len(),
             page,
-            pages: hits.list.len().div_ceil(limit),
+            pages,
             complete: hits.complete,
         })
     }
 
     async fn search(&self, who: &Identity, query: &Query) -> Result<Hits> {
+        let turn = self.searches.turn(who.account()).await?;
         let end = Instant::now() + LONGEST;
         let tree = self.mailboxes.tree(who).await?;
         let (mut found, mut complete) = (Vec::new(), true);
         for mailbox in places(&tree, &query.place)? {
+            if Instant::now() >= end {
+                complete = false;
+                break;
+            }
             let path = tree.path(mailbox)?;
             let view = match self.mailboxes.open(who, &path, OpenMode::ReadOnly).await {
                 // Removed or renamed while others were searched.
                 Err(Refusal::NotFound) => continue,
                 other => other?,
             };
-            complete &= self.search_one(&view, &query.key, end, &mut found).await?;
+            complete &= self.search_one(&turn, &view, (&query.key, end), &mut found).await?;
         }
         let mut lines = self.lists.named(who, &found).await?;
         complete &= lines.len() <= FIRST;
@@ -110,9 +119,9 @@ impl Finder {
     /// Searches a folder from its newest message on; whether it came to its end.
     async fn search_one(
         &self,
+        turn: &Turn,
         view: &View,
-        key: &Key,
-        end: Instant,
+        (key, end): (&Key, Instant),
         found: &mut Vec<(MailboxId, Uid)>,
     ) -> Result<bool> {
         let (mut above, mut portion, before) = (view.len(), PORTION, found.len());
@@ -126,7 +135,7 @@ impl Finder {
             let uids = UidSet::from_ranges(view.uid_of(from).zip(view.uid_of(above)).map(|(a, b)| a..=b));
             let visible = Key::Not(Box::new(Key::Flag(SystemFlags::DELETED)));
             let wanted = Key::And(vec![Key::Uids(uids.into()), visible, key.clone()]);
-            let hits = self.searches.search(view, &wanted, &UidSet::default()).await?;
+            let hits = self.searches.search_in(turn, view, &wanted, &UidSet::default()).await?;
             found.extend(hits.iter().map(|uid| (view.mailbox(), uid)));
             portion = if started.elapsed() < PACE { portion.saturating_mul(2) } else { (portion / 2).max(10) };
             above = from - 1;

@@ -1,14 +1,15 @@
 //! What a member sees first: folders with their counts, the lines of one folder by date, a conversation.
 
 use super::login::Identity;
-use super::mailbox::{Mailboxes, Tree};
+use super::mailbox::Mailboxes;
+use super::tree::Tree;
 use super::{Base, Refusal, Result};
 use crate::model::flags::{Keyword, SystemFlags};
 use crate::model::ids::{EmailId, MailboxId, ModSeq, ThreadId, Uid};
 use crate::model::mailbox::{MailboxPath, SpecialUse};
 use crate::store::list::LineRow;
 use crate::store::mailbox::MailboxRow;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
@@ -117,7 +118,9 @@ impl FromStr for Cursor {
     fn from_str(raw: &str) -> Result<Self> {
         let read = || {
             let (at, uid) = raw.split_once('.')?;
-            Some(Self { at: DateTime::from_timestamp_micros(at.parse().ok()?)?, uid: uid.parse().ok()? })
+            let at = DateTime::from_timestamp_micros(at.parse().ok()?)?;
+            // The years of mail; the database holds not many more.
+            (0..=9999).contains(&at.year()).then_some(Self { at, uid: uid.parse().ok()? })
         };
         read().ok_or(Refusal::Invalid("that is no place in a list"))
     }

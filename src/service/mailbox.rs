@@ -3,6 +3,7 @@
 use super::login::Identity;
 use super::shelf::Shelf;
 use super::snapshot::{Take, Update, View};
+use super::tree::Tree;
 use super::{Base, Refusal, Result};
 use crate::model::ids::{MailboxId, ModSeq, Uid};
 use crate::model::mailbox::{MailboxPath, SpecialUse};
@@ -10,7 +11,7 @@ use crate::model::uidset::UidSet;
 use crate::store::mailbox::MailboxRow;
 use crate::store::message::Expunge;
 use crate::store::{StoreError, Tx};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 /// Mailboxes an account may have, and names it may subscribe to.
 const MOST: usize = 10_000;
@@ -55,89 +56,6 @@ pub struct Mailboxes {
     pub(super) shelf: Shelf,
 }
 
-/// The rows of an account's tree by id, and their children.
-pub(super) struct Tree {
-    pub(super) rows: HashMap<MailboxId, MailboxRow>,
-    parents: HashSet<MailboxId>,
-}
-
-impl Tree {
-    fn of(rows: Vec<MailboxRow>) -> Self {
-        let parents = rows.iter().filter_map(|row| row.parent).collect();
-        Self { rows: rows.into_iter().map(|row| (row.id, row)).collect(), parents }
-    }
-
-    pub(super) fn path(&self, id: MailboxId) -> Result<MailboxPath> {
-        let mut names = Vec::new();
-        let mut next = Some(id);
-        while let Some(id) = next {
-            let row = self.rows.get(&id).ok_or(Refusal::NotFound)?;
-            names.push(row.name.as_str());
-            next = row.parent;
-        }
-        names.reverse();
-        MailboxPath::parse(&names.join("/")).map_err(|e| Refusal::Internal(e.into()))
-    }
-
-    /// The mailbox at a path.
-    fn find(&self, path: &MailboxPath) -> Option<&MailboxRow> {
-        let mut at: Option<&MailboxRow> = None;
-        for level in path.levels() {
-            let parent = at.map(|row| row.id);
-            at = Some(self.rows.values().find(|row| row.parent == parent && row.name == level.as_str())?);
-        }
-        at
-    }
-
-    /// Whether each mailbox below `id` still has a path that can be read when `id` is at `to`.
-    fn fits_below(&self, id: MailboxId, to: &MailboxPath) -> Result<bool> {
-        let levels = self.path(id)?.levels().len();
-        for row in self.rows.values().filter(|row| row.id != id && self.is_below(row.id, id)) {
-            let path = self.path(row.id)?;
-            let names = path.levels()[levels..].iter().map(|level| level.as_str());
-            let moved = [to.to_string().as_str()].into_iter().chain(names).collect::<Vec<_>>().join("/");
-            if MailboxPath::parse(&moved).is_err() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// A mailbox that can be selected.
-    ///
-    /// # Errors
-    /// [`Refusal::NotFound`], for others' too.
-    pub(super) fn selectable(&self, id: MailboxId) -> Result<&MailboxRow> {
-        self.rows.get(&id).filter(|row| row.selectable).ok_or(Refusal::NotFound)
-    }
-
-    /// The mailbox of a special use.
-    pub(super) fn special(&self, use_: SpecialUse) -> Option<&MailboxRow> {
-        self.rows.values().find(|row| row.special_use == Some(use_))
-    }
-
-    /// Whether it is Trash or Junk, or lies below one of them.
-    pub(super) fn is_waste(&self, id: MailboxId) -> bool {
-        let waste = [SpecialUse::Trash, SpecialUse::Junk];
-        waste.iter().filter_map(|use_| self.special(*use_)).any(|row| self.is_below(id, row.id))
-    }
-
-    pub(super) fn has_children(&self, id: MailboxId) -> bool {
-        self.parents.contains(&id)
-    }
-
-    fn is_below(&self, id: MailboxId, ancestor: MailboxId) -> bool {
-        let mut next = Some(id);
-        while let Some(id) = next {
-            if id == ancestor {
-                return true;
-            }
-            next = self.rows.get(&id).and_then(|row| row.parent);
-        }
-        false
-    }
-}
-
 fn no_dots(path: &MailboxPath) -> Result<()> {
     if path.has_dots() { Err(Refusal::Invalid("a mailbox can't be named . or ..")) } else { Ok(()) }
 }
@@ -150,7 +68,7 @@ fn info(tree: &Tree, row: &MailboxRow, subscribed: &HashSet<String>) -> Result<M
         path,
         selectable: row.selectable,
         special_use: row.special_use,
-        has_children: tree.parents.contains(&row.id),
+        has_children: tree.has_children(row.id),
     })
 }
 
@@ -318,7 +236,7 @@ impl Mailboxes {
         let mut tx = self.base.store.begin().await?;
         let (tree, _) = self.lock_tree(&mut tx, who).await?;
         let row = tree.find(path).ok_or(Refusal::NotFound)?;
-        if !row.selectable && tree.parents.contains(&row.id) {
+        if !row.selectable && tree.has_children(row.id) {
             return Err(Refusal::InUse("it has mailboxes below it"));
         }
         tx.mailbox_remove(who.account(), row.id, self.base.clock.now()).await?;

@@ -15,7 +15,6 @@ pub mod dsn;
 pub mod find;
 pub mod fsck;
 pub mod housekeeping;
-pub mod letter;
 pub mod list;
 pub mod login;
 pub mod mailbox;
@@ -25,6 +24,7 @@ pub mod outbox;
 pub mod password;
 pub mod password_rules;
 pub mod people;
+pub mod places;
 pub mod preference;
 pub mod queue;
 pub mod readable;
@@ -42,6 +42,7 @@ pub mod spool;
 pub mod submission;
 mod token;
 pub mod totp;
+mod tree;
 pub mod undo;
 pub mod upload;
 mod vault;
@@ -150,6 +151,8 @@ pub struct Services {
     pub rotation: rotate::Rotation,
     pub settings: settings::Settings,
     pub spool: spool::SpoolRoom,
+    /// For work on whole messages.
+    pub work: places::Places,
     pub clock: Clock,
     store: Store,
 }
@@ -161,7 +164,11 @@ pub(crate) struct Base {
     pub clock: Clock,
     pub settings: settings::Settings,
     pub keys: Arc<seal::Keys>,
+    pub work: places::Places,
 }
+
+/// Who wait for work on whole messages; theirs wait in memory.
+const WAITING: usize = 64;
 
 /// How the services are put together.
 pub struct Options {
@@ -184,7 +191,9 @@ impl Services {
         let settings = settings::Settings::new(store.clone(), clock.clone());
         settings.reload().await?;
         let keys = Arc::new(prove_keys(&store, keys, &clock).await?);
-        let base = Base { store: store.clone(), clock: clock.clone(), settings: settings.clone(), keys };
+        let work = places::Places::new(WAITING);
+        let base =
+            Base { store: store.clone(), clock: clock.clone(), settings: settings.clone(), keys, work: work.clone() };
         let hasher = password::Hasher::new()?;
         let directory = directory::Directory::new(base.clone());
         let mailboxes = mailbox::Mailboxes::new(base.clone());
@@ -198,7 +207,7 @@ impl Services {
         let submission = submission::Submission::new(base.clone(), directory.clone(), hostname.clone());
         let reader =
             reader::Reader::new(base.clone(), mailboxes.clone(), messages.clone(), submission.clone(), spool.clone());
-        let searches = search::Searches::new(messages.clone(), spool.clone());
+        let searches = search::Searches::new(work.clone(), messages.clone(), spool.clone());
         let lists = list::Lists::new(base.clone(), mailboxes.clone());
         let desk = Desk { directory: directory.clone(), mailboxes: mailboxes.clone(), messages: messages.clone() };
         let (uploads, drafts, outbox) = desk.writing(&base, &reader, &submission, &spool);
@@ -231,6 +240,7 @@ impl Services {
             queue: queue::Queue::new(base, directory.clone(), spool.clone(), hostname),
             directory,
             spool,
+            work,
             settings,
             clock,
             store,

@@ -5,9 +5,8 @@
 use super::content::new_blob_of;
 use super::directory::{Directory, Resolved};
 use super::dispatch::{Dispatch, Envelope, Ready};
-use super::draft::{Drafts, Mode, built, compose, remove_message};
+use super::draft::{Drafts, Loaded, Mode, built, remove_message};
 use super::dsn::{Action, Report, Reported, post};
-use super::letter::{self, Party};
 use super::login::Identity;
 use super::mailbox::Mailboxes;
 use super::message::Messages;
@@ -15,16 +14,19 @@ use super::reader::FORWARDED;
 use super::spool::SpoolRoom;
 use super::submission::Submission;
 use super::{Base, Refusal, Result};
+use crate::mime::compose::Copy;
+use crate::mime::people::each_typed;
 use crate::mime::submission::signed_in_field;
 use crate::model::address::{Address, Domain};
 use crate::model::dsn::{BodyKind, DsnRequest, Notify, Ret};
 use crate::model::event::Event;
 use crate::model::flags::{FlagChange, Keyword, SystemFlags};
-use crate::model::ids::{DraftId, MailboxId, OutboxId};
+use crate::model::ids::{DraftId, MailboxId, OutboxId, Uid, UploadId};
 use crate::model::mailbox::SpecialUse;
 use crate::model::uidset::UidSet;
 use crate::store::Tx;
 use crate::store::append::NewMessage;
+use crate::store::blob::NewBlob;
 use crate::store::draft::DraftRow;
 use crate::store::message::Expunge;
 use crate::store::outbox::{HeldRow, NewHeld};
@@ -106,6 +108,15 @@ impl RecipientFault {
     }
 }
 
+/// A message that has passed all checks.
+struct Ripe {
+    sender: Address,
+    recipients: Vec<Address>,
+    blob: Arc<NewBlob>,
+    /// What it was made of.
+    files: Vec<UploadId>,
+}
+
 /// Sends what members write. Cheap to clone.
 #[derive(Clone)]
 pub struct Outbox {
@@ -160,27 +171,27 @@ impl Outbox {
         if recipients.len() > RECIPIENTS {
             return Err(Refusal::Limit("a message can have 500 recipients"));
         }
-        let (files, _budget) = self.drafts.load(who, &row).await?;
-        let (to, cc) = (letter::known_parties(&row.text.to), letter::known_parties(&row.text.cc));
-        let bytes = built(compose(who, &row, to, cc, files, self.base.clock.now())).await?;
+        let files = self.drafts.load(who, &row).await?;
+        let ids = files.ids();
+        let bytes = built(&self.base.work, who, &row, files.enclosures, Copy::Sent, self.base.clock.now()).await?;
         let limit = self.room.message_limit();
         if bytes.len() as u64 > limit {
             return Err(Refusal::TooLarge(limit));
         }
         self.messages.check_room(who, bytes.len() as u64).await?;
         let blob = new_blob_of(Arc::new(bytes)).await?;
-        self.hold(who, draft, revision, Some((sender, recipients, blob))).await
+        self.hold(who, draft, revision, Some(Ripe { sender, recipients, blob, files: ids })).await
     }
 
     /// Every recipient once, or those that can't be reached.
     async fn recipients(&self, row: &DraftRow) -> Result<std::result::Result<Vec<Address>, Vec<RefusedRecipient>>> {
         let (mut out, mut refused, mut known) = (Vec::new(), Vec::new(), HashSet::new());
         for typed in [&row.text.to, &row.text.cc, &row.text.bcc] {
-            for entry in letter::each_party(typed) {
-                let Party { address, .. } = match entry {
-                    Ok(party) => party,
-                    Err(typed) => {
-                        refused.push(RefusedRecipient { typed, fault: RecipientFault::Unreadable });
+            for entry in each_typed(typed) {
+                let address = match entry {
+                    Ok((_, address)) => address,
+                    Err(bad) => {
+                        refused.push(RefusedRecipient { typed: bad.text, fault: RecipientFault::Unreadable });
                         continue;
                     }
                 };
@@ -197,23 +208,20 @@ impl Outbox {
     }
 
     /// Writes what is to be sent, unless it is being sent already.
-    async fn hold(
-        &self,
-        who: &Identity,
-        draft: DraftId,
-        revision: i64,
-        message: Option<(Address, Vec<Address>, Arc<crate::store::blob::NewBlob>)>,
-    ) -> Result<Sending> {
+    async fn hold(&self, who: &Identity, draft: DraftId, revision: i64, message: Option<Ripe>) -> Result<Sending> {
         let now = self.base.clock.now();
         let mut tx = self.base.store.begin().await?;
         let row = tx.draft_lock(who.account(), draft).await?.ok_or(Refusal::NotFound)?;
         if let Some((id, held, until)) = tx.outbox_of_draft(draft).await? {
             return Ok(if held == revision { Sending::Held(Held { id, until }) } else { Sending::Changed });
         }
-        // Taken back between the look and the lock, or saved meanwhile.
-        let (Some((sender, recipients, blob)), true) = (message, row.revision == revision) else {
+        // Taken back between the look and the lock, or saved meanwhile, or with another file.
+        let (Some(Ripe { sender, recipients, blob, files }), true) = (message, row.revision == revision) else {
             return Ok(Sending::Changed);
         };
+        if !Loaded::are_all(&mut tx, who, draft, &files).await? {
+            return Ok(Sending::Changed);
+        }
         let until = now + self.base.settings.duration("send.undo");
         let recipients: Vec<String> = recipients.iter().map(Address::to_string).collect();
         let new = NewHeld {
@@ -315,24 +323,40 @@ impl Outbox {
         let forwarded = Keyword::parse(FORWARDED).into_iter().collect::<Vec<_>>();
         let forwarded = self.messages.keyword_ids(who.account(), &forwarded).await?;
         let ready = self.prepare(&who, held, &sender, &recipients, bytes).await?;
+        let source = self.source(held).await?;
         let mut tx = self.base.store.begin().await?;
         if !tx.outbox_take(held.id).await? {
             return Ok(false);
         }
         // Locked before the mailboxes, as by whoever files it.
         let draft = tx.draft_lock(who.account(), held.draft).await?;
-        let others = draft.iter().flat_map(|draft| [draft.source, draft.message]).flatten().map(|(mailbox, _)| mailbox);
+        let filed = draft.as_ref().and_then(|draft| draft.message);
+        let others = [source, filed].into_iter().flatten().map(|(mailbox, _)| mailbox);
         let boxes: Vec<MailboxId> = ready.mailboxes().chain(others).collect();
         tx.mailbox_lock(&boxes).await?;
         ready.write(&mut tx, &self.base.store).await?;
         if let Some(draft) = draft {
             let now = self.base.clock.now();
-            mark_source(&mut tx, &draft, &forwarded, now).await?;
+            mark_source(&mut tx, source, Mode::of(draft.mode), &forwarded, now).await?;
             remove_message(&mut tx, draft.message, Expunge::Moved, now).await?;
-            tx.draft_remove(draft.id).await?;
+            tx.draft_sent(draft.id, now).await?;
         }
         tx.commit_for_certain(&self.base.store).await?;
         Ok(true)
+    }
+
+    /// Where the message is that is answered or passed on: many are put away while the answer waits.
+    async fn source(&self, held: &HeldRow) -> Result<Option<(MailboxId, Uid)>> {
+        let store = &self.base.store;
+        let Some(draft) = store.draft_get(held.account, held.draft).await? else { return Ok(None) };
+        let Some((mailbox, uid)) = draft.source else { return Ok(None) };
+        if store.message_flags(mailbox, uid).await?.is_some() {
+            return Ok(draft.source);
+        }
+        match draft.in_reply_to.or(draft.references.last().cloned()) {
+            Some(id) => Ok(store.source_moved(held.account, &id).await?),
+            None => Ok(None),
+        }
     }
 
     /// All ends of a message, with the copy in Sent, and a report on those that can't be reached any more.
@@ -428,9 +452,15 @@ fn reported(to: &Address, fault: RecipientFault) -> Reported {
 }
 
 /// The message that was answered or passed on says so from now on.
-async fn mark_source(tx: &mut Tx, draft: &DraftRow, forwarded: &[i16], now: DateTime<Utc>) -> Result<()> {
-    let Some((mailbox, uid)) = draft.source else { return Ok(()) };
-    let flags = match Mode::of(draft.mode) {
+async fn mark_source(
+    tx: &mut Tx,
+    source: Option<(MailboxId, Uid)>,
+    mode: Mode,
+    forwarded: &[i16],
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let Some((mailbox, uid)) = source else { return Ok(()) };
+    let flags = match mode {
         Mode::New => return Ok(()),
         Mode::Reply | Mode::ReplyAll => (SystemFlags::ANSWERED, &[][..]),
         Mode::Forward => (SystemFlags::empty(), forwarded),

@@ -1,20 +1,22 @@
-//! argon2id on a small pool of its own, never on the I/O threads.
+//! argon2id in places of its own, never on the I/O threads.
 
+use super::places::Places;
 use super::{Refusal, Result};
 use crate::model::secret::Secret;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::Semaphore;
 
 /// Longest password taken, in octets: hashing costs by length.
 pub const LONGEST: usize = 1024;
+/// Who wait for a place: a second or two of work. Of a flood of sign-ins the rest hears at once that the house is busy.
+const WAITING: usize = 48;
 
 /// Hashes and verifies passwords, at most one a core at a time. Cheap to clone.
 #[derive(Clone)]
 pub struct Hasher {
-    places: Arc<Semaphore>,
+    places: Places,
     /// A hash that nothing fits, verified for unknown names so that they take as long.
     nothing: Arc<str>,
     runs: Arc<AtomicU64>,
@@ -29,28 +31,28 @@ impl Hasher {
     /// # Errors
     /// [`Refusal::Internal`] without random numbers.
     pub fn new() -> Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let nothing = hash_now(&Secret::new("nobody has this password".into()))?;
-        Ok(Self { places: Arc::new(Semaphore::new(cores)), nothing: nothing.as_str().into(), runs: Arc::default() })
+        Ok(Self { places: Places::new(WAITING), nothing: nothing.as_str().into(), runs: Arc::default() })
     }
 
     /// The PHC string of a password.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] if it is too long.
+    /// [`Refusal::Invalid`] if it is too long, [`Refusal::Busy`].
     pub async fn hash(&self, password: Secret<String>) -> Result<String> {
         if password.expose().len() > LONGEST {
             return Err(Refusal::Invalid("a password has at most 1024 octets"));
         }
-        self.runs.fetch_add(1, Ordering::Relaxed);
-        self.run(move || hash_now(&password)).await?
+        self.count_and_run(move || hash_now(&password)).await?
     }
 
     /// Whether a password fits a PHC string. Too long ones never fit, after the same work.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
     pub async fn verify(&self, password: &Secret<String>, phc: Secret<String>) -> Result<bool> {
         let password = password.clone();
-        self.runs.fetch_add(1, Ordering::Relaxed);
-        self.run(move || {
+        self.count_and_run(move || {
             let short = password.expose().len() <= LONGEST;
             let tried = if short { password.expose().as_bytes() } else { b"too long" };
             let fits = PasswordHash::new(phc.expose()).is_ok_and(|hash| argon().verify_password(tried, &hash).is_ok());
@@ -69,14 +71,21 @@ impl Hasher {
         self.runs.load(Ordering::Relaxed)
     }
 
-    /// Runs slow work in one of the places; who gives up waiting does not free the place of work that goes on.
+    /// Other slow work of passwords, in the same places.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-        let place = self.places.clone().acquire_owned().await.map_err(|e| Refusal::Internal(e.into()))?;
-        let done = tokio::task::spawn_blocking(move || {
-            let _place = place;
+        self.places.run(work).await
+    }
+
+    async fn count_and_run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        let runs = self.runs.clone();
+        self.run(move || {
+            runs.fetch_add(1, Ordering::Relaxed);
             work()
-        });
-        done.await.map_err(|e| Refusal::Internal(e.into()))
+        })
+        .await
     }
 }
 

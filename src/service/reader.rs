@@ -4,7 +4,7 @@ use super::list::Cursor;
 use super::login::Identity;
 use super::mailbox::Mailboxes;
 use super::message::{Messages, Reading, Row};
-use super::spool::{Reserved, SpoolRoom};
+use super::spool::SpoolRoom;
 use super::submission::Submission;
 use super::{Base, Refusal, Result};
 use crate::mime::section::{self, MapPart, What};
@@ -54,11 +54,10 @@ impl Opened {
     }
 }
 
-/// A message's octets; dropping it gives the byte budget back.
+/// A message's octets; they hold their budget, and so does each clone of them.
 pub struct Whole {
     bytes: Bytes,
     prefix: usize,
-    _budget: Reserved,
 }
 
 impl Whole {
@@ -154,7 +153,12 @@ impl Reader {
     pub async fn whole(&self, message: &Opened) -> Result<Whole> {
         let budget = self.room.reserve(message.row.size)?;
         let bytes = self.messages.read_all(&message.row, 0..message.row.size).await?;
-        Ok(Whole { bytes, prefix: message.row.prefix.len(), _budget: budget })
+        Ok(Whole { bytes: budget.hold(bytes), prefix: message.row.prefix.len() })
+    }
+
+    /// The same piece by piece, for whoever may take long to read it.
+    pub fn source(&self, message: &Opened) -> Reading {
+        self.messages.read(&message.row, 0..message.row.size)
     }
 
     /// A part by its numbers (RFC 9051 §6.4.5): of an attached message, the message.

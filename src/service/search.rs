@@ -4,8 +4,9 @@
 //! (RFC 9051 §6.4.4).
 
 use super::message::{Messages, Row, Want};
+use super::places::Places;
 use super::snapshot::{Entry, View};
-use super::spool::{Reserved, SpoolRoom};
+use super::spool::SpoolRoom;
 use super::{Refusal, Result};
 use crate::mime::header::{end_of_header, fields, unfold};
 use crate::mime::section;
@@ -13,23 +14,51 @@ use crate::mime::structure::{Kind, Part, parse};
 use crate::mime::text::{decode_part, html_to_text};
 use crate::mime::words;
 use crate::model::flags::{Keyword, SystemFlags};
-use crate::model::ids::ModSeq;
+use crate::model::ids::{AccountId, ModSeq};
 use crate::model::search::{Key, When};
 use crate::model::uidset::UidSet;
 use bytes::Bytes;
 use chrono::NaiveDate;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Messages tried in a row before others get their turn.
 const TURN: u32 = 200;
 /// Work on more octets than this leaves the I/O threads.
 const SMALL: usize = 64 << 10;
+/// Searches of an account that go on at once, and how long the next one waits for one of them to end.
+const AT_ONCE: usize = 2;
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Searches. Cheap to clone.
 #[derive(Clone)]
 pub struct Searches {
+    work: Places,
     messages: Messages,
     room: SpoolRoom,
+    turns: Turns,
+}
+
+/// Which accounts search, and how many of their turns are left.
+#[derive(Clone, Default)]
+struct Turns(Arc<Mutex<HashMap<AccountId, Arc<Semaphore>>>>);
+
+/// One of an account's searches; dropping it lets the next begin.
+pub(super) struct Turn(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
+
+impl Turns {
+    async fn take(&self, account: AccountId, patience: Duration) -> Result<Turn> {
+        let turns = {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nobody searches there and nobody waits.
+            all.retain(|_, turns| Arc::strong_count(turns) > 1);
+            all.entry(account).or_insert_with(|| Arc::new(Semaphore::new(AT_ONCE))).clone()
+        };
+        let turn = tokio::time::timeout(patience, turns.acquire_owned()).await.map_err(|_| Refusal::Busy)?;
+        turn.map(Turn).map_err(|e| Refusal::Internal(e.into()))
+    }
 }
 
 /// A key made ready to be tried on many messages: sets resolved, texts folded.
@@ -75,15 +104,28 @@ pub fn fold(text: &str) -> String {
 }
 
 impl Searches {
-    pub(super) fn new(messages: Messages, room: SpoolRoom) -> Self {
-        Self { messages, room }
+    pub(super) fn new(work: Places, messages: Messages, room: SpoolRoom) -> Self {
+        Self { work, messages, room, turns: Turns::default() }
     }
 
     /// UIDs of the messages that match; `saved` stands for `$`.
     ///
     /// # Errors
-    /// [`Refusal::Busy`] when too much is being read at once.
+    /// [`Refusal::Busy`] when too much is being read at once, or the account's other searches don't end.
     pub async fn search(&self, view: &View, key: &Key, saved: &UidSet) -> Result<UidSet> {
+        let turn = self.turn(view.owner()).await?;
+        self.search_in(&turn, view, key, saved).await
+    }
+
+    /// A turn for one search or several, one after the other.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
+    pub(super) async fn turn(&self, account: AccountId) -> Result<Turn> {
+        self.turns.take(account, PATIENCE).await
+    }
+
+    pub(super) async fn search_in(&self, _turn: &Turn, view: &View, key: &Key, saved: &UidSet) -> Result<UidSet> {
         let mut texts = Vec::new();
         let key = ready(key, view, saved, &mut texts);
         let texts: Arc<[String]> = texts.into();
@@ -123,13 +165,13 @@ impl Searches {
         if let Some(answer) = test(key, &facts) {
             return Ok(answer);
         }
-        let (_budget, raw) = self.read(row, row.size).await?;
+        let raw = self.read(row, row.size).await?;
         let texts = texts.clone();
         let look = move || {
             let body = fold(&body_text(&raw));
             texts.iter().map(|text| contains(&body, text)).collect::<Vec<_>>()
         };
-        let body = apart(row.size as usize, look).await?;
+        let body = self.apart(row.size as usize, look).await?;
         facts.body = Some(&body);
         Ok(test(key, &facts).unwrap_or(false))
     }
@@ -138,22 +180,19 @@ impl Searches {
     async fn header(&self, row: &Row) -> Result<Vec<(String, String)>> {
         let map = row.parts.as_deref().and_then(section::decode);
         let end = map.map_or(row.size, |map| row.prefix.len() as u64 + map.header.end as u64);
-        let (_budget, raw) = self.read(row, end).await?;
-        apart(raw.len(), move || header_texts(&raw)).await
+        let raw = self.read(row, end).await?;
+        self.apart(raw.len(), move || header_texts(&raw)).await
     }
 
-    async fn read(&self, row: &Row, end: u64) -> Result<(Reserved, Bytes)> {
-        let budget = self.room.reserve(end)?;
-        Ok((budget, self.messages.read_all(row, 0..end).await?))
+    async fn read(&self, row: &Row, end: u64) -> Result<Bytes> {
+        let budget = self.room.reserve_for_search(end)?;
+        Ok(budget.hold(self.messages.read_all(row, 0..end).await?))
     }
-}
 
-/// Runs work on so many octets where it holds up nobody.
-async fn apart<T: Send + 'static>(octets: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    if octets <= SMALL {
-        return Ok(work());
+    /// Runs work on so many octets where it holds up nobody.
+    async fn apart<T: Send + 'static>(&self, octets: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+        if octets <= SMALL { Ok(work()) } else { self.work.run(work).await }
     }
-    tokio::task::spawn_blocking(work).await.map_err(|e| Refusal::Internal(e.into()))
 }
 
 fn asks_sent(key: &Test) -> bool {
@@ -315,6 +354,19 @@ fn gather(raw: &[u8], part: &Part, top: bool, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn an_account_has_two_turns_and_a_third_waits() {
+        let turns = Turns::default();
+        let take = async |account, patience| turns.take(AccountId(account), Duration::from_millis(patience)).await;
+        let (first, second) = (take(1, 0).await.unwrap(), take(1, 0).await.unwrap());
+        assert!(matches!(take(1, 50).await, Err(Refusal::Busy)));
+        take(2, 0).await.expect("others have their own");
+        drop(first);
+        let third = take(1, 0).await.expect("one has ended");
+        drop((second, third));
+        assert!(take(3, 0).await.is_ok() && turns.0.lock().unwrap().len() == 1, "those who ended are forgotten");
+    }
 
     #[test]
     fn text_is_found_after_decoding_and_without_case() {

@@ -6,6 +6,7 @@ use super::{Refusal, Result};
 use crate::model::ids::BlobHash;
 use crate::model::network::Network;
 use aws_lc_rs::digest;
+use bytes::Bytes;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,8 +16,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The budget is counted in pieces of this many octets.
 const PIECE: u64 = 64 << 10;
 
-/// Strangers of one network hold at most this part of the budget (or one message of the largest size): a few who send
-/// slowly shut out nobody else.
+/// Strangers of one network hold at most this part of the budget (or one message of the largest size), and so do all
+/// searches together: a few who send slowly, or look for much, shut out nobody else.
 const SHARE: u32 = 4;
 
 /// Hands out [`Spool`]s. Cheap to clone.
@@ -25,8 +26,8 @@ pub struct SpoolRoom {
     budget: Arc<Semaphore>,
     /// Pieces of the whole budget.
     total: u32,
-    /// Pieces that strangers hold, by their networks.
-    held: Arc<Mutex<HashMap<Network, u32>>>,
+    /// Pieces of those who have no more than a share.
+    held: Arc<Mutex<HashMap<Holder, u32>>>,
     settings: Settings,
     full: Arc<AtomicBool>,
 }
@@ -41,10 +42,17 @@ pub struct Spool {
     room: SpoolRoom,
 }
 
-/// What a stranger's message holds of the network's share; dropping it gives it back.
+/// Who has no more than a share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Holder {
+    Strangers(Network),
+    Searches,
+}
+
+/// What is held of a share; dropping it gives it back.
 struct Share {
-    held: Arc<Mutex<HashMap<Network, u32>>>,
-    network: Network,
+    held: Arc<Mutex<HashMap<Holder, u32>>>,
+    holder: Holder,
     pieces: u32,
     most: u32,
 }
@@ -52,11 +60,11 @@ struct Share {
 impl Share {
     fn take(&mut self, pieces: u32) -> Result<()> {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_network = held.entry(self.network).or_default();
-        if of_network.saturating_add(pieces) > self.most {
+        let of_holder = held.entry(self.holder).or_default();
+        if of_holder.saturating_add(pieces) > self.most {
             return Err(Refusal::Busy);
         }
-        *of_network += pieces;
+        *of_holder += pieces;
         self.pieces += pieces;
         Ok(())
     }
@@ -65,17 +73,39 @@ impl Share {
 impl Drop for Share {
     fn drop(&mut self) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(of_network) = held.get_mut(&self.network) {
-            *of_network -= self.pieces;
-            if *of_network == 0 {
-                held.remove(&self.network);
+        if let Some(of_holder) = held.get_mut(&self.holder) {
+            *of_holder -= self.pieces;
+            if *of_holder == 0 {
+                held.remove(&self.holder);
             }
         }
     }
 }
 
 /// Budget for octets that are read whole for a while; dropping it gives it back.
-pub struct Reserved(#[expect(dead_code, reason = "held, never read")] OwnedSemaphorePermit);
+pub struct Reserved {
+    _permit: OwnedSemaphorePermit,
+    _share: Option<Share>,
+}
+
+/// Octets and the budget for them.
+struct Held<T> {
+    octets: T,
+    _budget: Reserved,
+}
+
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
+    fn as_ref(&self) -> &[u8] {
+        self.octets.as_ref()
+    }
+}
+
+impl Reserved {
+    /// The octets that it was taken for: it is given back with the last clone of them, wherever that may be by then.
+    pub fn hold(self, octets: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+        Bytes::from_owner(Held { octets, _budget: self })
+    }
+}
 
 /// A message whole in memory with its SHA-256; dropping it gives its budget back.
 pub struct Spooled {
@@ -113,9 +143,12 @@ impl SpoolRoom {
     /// # Errors
     /// As [`SpoolRoom::begin`].
     pub async fn begin_for_stranger(&self, peer: IpAddr, expected: u64) -> Result<Spool> {
+        self.begin_with(expected, Some(self.share(Holder::Strangers(Network::around(peer)))))
+    }
+
+    fn share(&self, holder: Holder) -> Share {
         let most = (self.total / SHARE).max(pieces(self.message_limit()));
-        let share = Share { held: self.held.clone(), network: Network::around(peer), pieces: 0, most };
-        self.begin_with(expected, Some(share))
+        Share { held: self.held.clone(), holder, pieces: 0, most }
     }
 
     fn begin_with(&self, expected: u64, mut share: Option<Share>) -> Result<Spool> {
@@ -144,7 +177,17 @@ impl SpoolRoom {
     /// # Errors
     /// [`Refusal::Busy`].
     pub fn reserve(&self, octets: u64) -> Result<Reserved> {
-        self.take(pieces(octets)).map(Reserved)
+        Ok(Reserved { _permit: self.take(pieces(octets))?, _share: None })
+    }
+
+    /// The same for a search, which gets no more than the share of all searches.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
+    pub fn reserve_for_search(&self, octets: u64) -> Result<Reserved> {
+        let (pieces, mut share) = (pieces(octets), self.share(Holder::Searches));
+        share.take(pieces)?;
+        Ok(Reserved { _permit: self.take(pieces)?, _share: Some(share) })
     }
 
     /// Largest message taken, in octets.

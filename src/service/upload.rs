@@ -5,9 +5,11 @@ use super::login::Identity;
 use super::reader::{Opened, Reader};
 use super::spool::{Hash, SpoolRoom};
 use super::{Base, Refusal, Result};
-use crate::model::ids::{DraftId, UploadId};
+use crate::model::ids::{AccountId, DraftId, UploadId};
+use crate::model::shown;
+use crate::store::Tx;
 use crate::store::blob::CHUNK;
-use crate::store::upload::{NewUpload, UploadRow};
+use crate::store::upload::{NewUpload, UploadRow, UploadUsage};
 use chrono::TimeDelta;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -19,10 +21,14 @@ const MESSAGES: u64 = 4;
 const GROWTH: (u64, u64) = (57, 78);
 /// Left for the text of the message.
 const TEXT: u64 = 64 << 10;
+/// Chunks of a file between two looks at what else has come meanwhile.
+const LOOK: u32 = 16;
 /// What broke off longer ago holds no room any more.
 const BROKEN: TimeDelta = TimeDelta::hours(1);
-/// Characters of a name.
-const NAME: usize = 200;
+
+const ANYTHING: &str = "application/octet-stream";
+const BEING_SENT: Refusal = Refusal::InUse("the message is being sent");
+const TOO_MANY: Refusal = Refusal::Limit("too many files are waiting: send or discard some drafts first");
 
 /// A file that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +68,10 @@ pub struct Uploads {
 
 /// A file that is coming.
 struct Writing<'a> {
-    base: &'a Base,
+    uploads: &'a Uploads,
+    account: AccountId,
     id: UploadId,
+    draft: Option<DraftId>,
     hash: Hash,
     chunk: Vec<u8>,
     chunks: u32,
@@ -89,7 +97,10 @@ impl Uploads {
     /// [`Refusal::TooLarge`] with the limit for all files of the message; [`Refusal::Limit`]; [`Refusal::Full`];
     /// [`Refusal::NotFound`] for a draft that is not the member's; [`Refusal::Invalid`] when it breaks off.
     pub async fn take(&self, who: &Identity, file: Announced<'_>, mut from: impl AsyncRead + Unpin) -> Result<Upload> {
-        let mut writing = self.begin(who, file).await?;
+        // Browsers of old say where it lies (RFC 7578 §4.2).
+        let name = file.name.rsplit(['/', '\\']).next().unwrap_or_default();
+        let media_type = if is_message(file.media_type) { ANYTHING } else { file.media_type };
+        let mut writing = self.begin(who, Announced { name, media_type, ..file }).await?;
         let mut buffer = vec![0; 64 << 10];
         let read = async {
             loop {
@@ -116,7 +127,11 @@ impl Uploads {
         path: &[u32],
     ) -> Result<Upload> {
         let mut part = self.reader.part(message, path)?;
-        let (name, media_type) = (part.name.clone(), part.media_type.clone());
+        let media_type = part.media_type.clone();
+        let name = match part.name.as_str() {
+            "" if is_message(&media_type) => "message.eml".to_owned(),
+            name => name.to_owned(),
+        };
         let announced = Announced { draft, name: &name, media_type: &media_type, size: None };
         let mut writing = self.begin(who, announced).await?;
         let read = async {
@@ -148,6 +163,7 @@ impl Uploads {
         let name = clean_name(name);
         let new = NewUpload { account: who.account(), name: &name, media_type: "message/rfc822", draft };
         let mut tx = self.base.store.begin().await?;
+        check_open(&mut tx, draft).await?;
         let id = tx.upload_add(new, message.row.blob(), self.base.clock.now()).await?.ok_or(Refusal::NotFound)?;
         tx.commit().await?;
         let media_type = new.media_type.to_owned();
@@ -179,6 +195,7 @@ impl Uploads {
     pub async fn bind(&self, who: &Identity, draft: DraftId, ids: &[UploadId]) -> Result<()> {
         self.check_draft(who, draft).await?;
         let mut tx = self.base.store.begin().await?;
+        check_open(&mut tx, Some(draft)).await?;
         if tx.upload_bind(who.account(), draft, ids).await? != ids.len() as u64 {
             return Err(Refusal::NotFound);
         }
@@ -187,7 +204,7 @@ impl Uploads {
 
     async fn check_draft(&self, who: &Identity, draft: DraftId) -> Result<()> {
         match self.base.store.draft_get(who.account(), draft).await? {
-            Some(row) if row.outbox.is_some() => Err(Refusal::InUse("the message is being sent")),
+            Some(row) if row.outbox.is_some() => Err(BEING_SENT),
             Some(_) => Ok(()),
             None => Err(Refusal::NotFound),
         }
@@ -201,18 +218,26 @@ impl Uploads {
         if let Some(draft) = draft {
             self.check_draft(who, draft).await?;
         }
-        let fresh = self.base.clock.now() - BROKEN;
-        let usage = self.base.store.upload_usage(who.account(), draft, fresh).await?;
+        let usage = self.usage(who.account(), draft).await?;
         let limit = self.limit();
-        let of_account = (self.room.message_limit() * MESSAGES).saturating_sub(usage.octets);
+        let of_account = self.most().saturating_sub(usage.octets);
         if usage.files >= FILES || of_account == 0 {
-            return Err(Refusal::Limit("too many files are waiting: send or discard some drafts first"));
+            return Err(TOO_MANY);
         }
         let room = limit.saturating_sub(if draft.is_some() { usage.of_draft } else { 0 });
         if announced.is_some_and(|size| size > room) {
             return Err(Refusal::TooLarge(limit));
         }
         Ok((room.min(of_account), limit))
+    }
+
+    async fn usage(&self, account: AccountId, draft: Option<DraftId>) -> Result<UploadUsage> {
+        Ok(self.base.store.upload_usage(account, draft, self.base.clock.now() - BROKEN).await?)
+    }
+
+    /// Octets that all files of an account may have.
+    fn most(&self) -> u64 {
+        self.room.message_limit() * MESSAGES
     }
 
     async fn begin(&self, who: &Identity, file: Announced<'_>) -> Result<Writing<'_>> {
@@ -222,7 +247,8 @@ impl Uploads {
         let new = NewUpload { account: who.account(), name: &name, media_type: &media_type, draft: file.draft };
         let id = self.base.store.upload_begin(new, self.base.clock.now()).await?;
         let (hash, chunk) = (Hash::default(), Vec::with_capacity(CHUNK));
-        Ok(Writing { base: &self.base, id, hash, chunk, chunks: 0, size: 0, room, limit })
+        let (account, draft) = (who.account(), file.draft);
+        Ok(Writing { uploads: self, account, id, draft, hash, chunk, chunks: 0, size: 0, room, limit })
     }
 
     async fn end(&self, who: &Identity, writing: Writing<'_>, outcome: Result<()>) -> Result<Upload> {
@@ -259,11 +285,20 @@ impl Writing<'_> {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        if !self.base.store.upload_chunk(self.id, self.chunks, &self.chunk).await? {
+        if !self.uploads.base.store.upload_chunk(self.id, self.chunks, &self.chunk).await? {
             return Err(Refusal::NotFound);
         }
         self.chunks += 1;
         self.chunk.clear();
+        // Many at once had all the same room when they began.
+        if self.chunks.is_multiple_of(LOOK) {
+            if self.uploads.room.is_full() {
+                return Err(Refusal::Full);
+            }
+            if self.uploads.usage(self.account, None).await?.octets > self.uploads.most() {
+                return Err(TOO_MANY);
+            }
+        }
         Ok(())
     }
 
@@ -271,35 +306,42 @@ impl Writing<'_> {
         if !self.chunk.is_empty() {
             self.flush().await?;
         }
-        let mut tx = self.base.store.begin().await?;
-        if !tx.upload_finish(self.id, self.hash.finish(), self.size, self.base.clock.now()).await? {
+        let Base { store, clock, .. } = &self.uploads.base;
+        let mut tx = store.begin().await?;
+        check_open(&mut tx, self.draft).await?;
+        if !tx.upload_finish(self.id, self.hash.finish(), self.size, clock.now()).await? {
             return Err(Refusal::NotFound);
         }
         Ok(tx.commit().await?)
     }
 }
 
-/// The last part of a path, without what could make it look like another name.
-fn clean_name(raw: &str) -> String {
-    let last = raw.rsplit(['/', '\\']).next().unwrap_or_default();
-    let odd = |c: char| {
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let name: String = last.chars().filter(|c| !odd(*c)).take(NAME).collect();
-    let name = name.trim();
-    if name.is_empty() { "file".to_owned() } else { name.to_owned() }
+/// Refuses a file that comes after its draft was sent or thrown away: it would go with it unseen.
+async fn check_open(tx: &mut Tx, draft: Option<DraftId>) -> Result<()> {
+    match draft {
+        Some(draft) if !tx.upload_draft_lock(draft).await? => Err(BEING_SENT),
+        _ => Ok(()),
+    }
 }
 
-/// `type/subtype` in lower case, or what stands for anything.
+fn clean_name(raw: &str) -> String {
+    let name = shown::file_name(raw);
+    if name.is_empty() { "file".to_owned() } else { name }
+}
+
+fn is_message(media_type: &str) -> bool {
+    media_type.eq_ignore_ascii_case("message/rfc822")
+}
+
+/// `type/subtype` in lower case, or what stands for anything: a multipart would be written into the message as structure.
 fn clean_type(raw: &str) -> String {
     let raw = raw.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let token = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'+' | b'_'))
     };
     let fine = raw.len() <= 100 && raw.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype));
-    // A multipart or message of a browser's word would be written into the message as structure.
-    let structure = raw.starts_with("multipart/") || raw.starts_with("message/");
-    if fine && !structure { raw } else { "application/octet-stream".to_owned() }
+    let structure = raw.starts_with("multipart/") || (raw.starts_with("message/") && !is_message(&raw));
+    if fine && !structure { raw } else { ANYTHING.to_owned() }
 }
 
 #[cfg(test)]
@@ -309,11 +351,10 @@ mod tests {
     #[test]
     fn names_and_types_are_tame() {
         for (raw, name) in [
-            ("C:\\temp\\a.txt", "a.txt"),
-            ("../../etc/passwd", "passwd"),
-            ("in\u{202e}fdp.exe\r\nX: y", "infdp.exeX: y"),
+            ("a/b.txt", "a_b.txt"),
+            ("in\u{202e}fdp.exe\r\nX: y", "infdp.exe X_ y"),
             ("", "file"),
-            ("dir/", "file"),
+            ("..", "file"),
             ("Grüße.pdf", "Grüße.pdf"),
         ] {
             assert_eq!(clean_name(raw), name, "{raw:?}");
@@ -324,7 +365,8 @@ mod tests {
             ("text", "application/octet-stream"),
             ("a/b\r\nX: y", "application/octet-stream"),
             ("multipart/mixed", "application/octet-stream"),
-            ("message/rfc822", "application/octet-stream"),
+            ("message/rfc822", "message/rfc822"),
+            ("message/partial", "application/octet-stream"),
         ] {
             assert_eq!(clean_type(raw), kind, "{raw:?}");
         }

@@ -110,7 +110,7 @@ impl ContentRow {
     }
 }
 
-fn ref_hash(id: &str) -> i64 {
+pub(super) fn ref_hash(id: &str) -> i64 {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, id.as_bytes());
     digest.as_ref().iter().take(8).fold(0i64, |n, byte| (n << 8) | i64::from(*byte))
 }

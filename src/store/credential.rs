@@ -46,7 +46,30 @@ sql! {
     HOUSE_SECRET_RESEAL = "UPDATE house_secret SET sealed = $2 WHERE name = $1";
     FAILURES = "
         SELECT subject, CASE WHEN last_at < $2 THEN 0 ELSE count END, last_at FROM login_failure WHERE subject = ANY($1)";
+    /// Takes a try of each subject that has one left of its `$4`, before it is known what comes of it, so that a thousand
+    /// at once are not a thousand tries; none at all where one that `must` have one has none. When the last one failed
+    /// is not touched: what succeeds does not keep old failures alive.
+    TRY = "
+        WITH asked AS (SELECT * FROM unnest($1::text[], $4::int[], $5::bool[]) AS t (subject, most, must)),
+        shut AS (
+            SELECT FROM asked JOIN login_failure f USING (subject) WHERE must AND f.count >= most AND f.last_at >= $3
+        )
+        INSERT INTO login_failure (subject, count, since, last_at)
+        SELECT subject, 1, $2, $2 FROM asked WHERE NOT EXISTS (SELECT FROM shut) ORDER BY subject
+        ON CONFLICT (subject) DO UPDATE SET
+            count = CASE WHEN login_failure.last_at < $3 THEN 1 ELSE login_failure.count + 1 END,
+            since = CASE WHEN login_failure.last_at < $3 THEN $2 ELSE login_failure.since END,
+            last_at = CASE WHEN login_failure.last_at < $3 THEN $2 ELSE login_failure.last_at END
+        WHERE login_failure.last_at < $3
+            OR login_failure.count < (SELECT most FROM asked WHERE asked.subject = login_failure.subject)
+        RETURNING subject";
+    /// Gives a try back, and all of them to subject `$2`.
+    TRY_BACK = "
+        WITH held AS (SELECT subject FROM login_failure WHERE subject = ANY($1) ORDER BY subject FOR UPDATE)
+        UPDATE login_failure f SET count = CASE WHEN f.subject = $2 THEN 0 ELSE greatest(f.count - 1, 0) END
+        FROM held WHERE f.subject = held.subject";
     /// With the row that the member is shown, if the name is an account's: one statement and one commit whether or not.
+    /// `$8` is 0 where a try was taken before.
     FAILURE_ADD = "
         WITH shown AS (
             INSERT INTO sign_in (account, at, protocol, peer, agent, ok)
@@ -55,7 +78,7 @@ sql! {
         INSERT INTO login_failure (subject, count, since, last_at)
         SELECT s, 1, $2, $2 FROM unnest($1::text[]) s ORDER BY s
         ON CONFLICT (subject) DO UPDATE SET last_at = $2,
-            count = CASE WHEN login_failure.last_at < $3 THEN 1 ELSE login_failure.count + 1 END,
+            count = CASE WHEN login_failure.last_at < $3 THEN 1 ELSE login_failure.count + $8 END,
             since = CASE WHEN login_failure.last_at < $3 THEN $2 ELSE login_failure.since END";
     /// Takes one of `$4` tries, unless they are used up: counted before it is known what comes of it, so that a hundred at
     /// once are not a hundred tries.
@@ -104,6 +127,23 @@ pub struct CredentialRow {
     pub protocols: Option<i32>,
     /// The app password that a verifier belongs to.
     pub app: Option<i64>,
+}
+
+/// How many tries a subject has within the window.
+#[derive(Debug)]
+pub struct Allowance {
+    pub subject: String,
+    pub most: u64,
+    /// Without one left nobody may try.
+    pub must: bool,
+}
+
+/// When a failure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    Now,
+    /// When its try was taken.
+    Before,
 }
 
 /// A failed sign-in as the member is shown it.
@@ -180,10 +220,34 @@ impl Store {
         Ok(rows.into_iter().map(|(subject, count, at)| (subject, count as u32, at)).collect())
     }
 
-    /// Counts one failure for each subject, and notes it for the account that was named.
+    /// Takes a try of each subject within the window; answers those that were taken. Where one that must have a try has
+    /// none left, none is taken of any, but for what others take at this moment.
+    pub async fn login_try(&self, asked: &[Allowance], now: DateTime<Utc>, window: TimeDelta) -> Result<Vec<String>> {
+        let subjects: Vec<&str> = asked.iter().map(|asked| asked.subject.as_str()).collect();
+        let most: Vec<i32> = asked.iter().map(|asked| i32::try_from(asked.most).unwrap_or(i32::MAX)).collect();
+        let must: Vec<bool> = asked.iter().map(|asked| asked.must).collect();
+        let rows: Vec<(String,)> = sqlx::query_as(TRY)
+            .bind(subjects)
+            .bind(now)
+            .bind(now - window)
+            .bind(most)
+            .bind(must)
+            .fetch_all(self.write())
+            .await?;
+        Ok(rows.into_iter().map(|(subject,)| subject).collect())
+    }
+
+    /// Gives one try back to each subject, and all of its tries to `forgiven`, if it is one of them.
+    pub async fn login_try_back(&self, subjects: &[String], forgiven: &str) -> Result<()> {
+        sqlx::query(TRY_BACK).bind(subjects).bind(forgiven).execute(self.write()).await?;
+        Ok(())
+    }
+
+    /// Counts one failure for each subject, unless its try was taken before, and notes it for the account that was named.
     pub async fn login_failure_add(
         &self,
         subjects: &[String],
+        counted: Counted,
         tried: &Tried<'_>,
         now: DateTime<Utc>,
         window: TimeDelta,
@@ -196,6 +260,7 @@ impl Store {
             .bind(tried.protocol)
             .bind(tried.peer.to_string())
             .bind(tried.agent)
+            .bind(i32::from(counted == Counted::Now))
             .execute(self.write())
             .await?;
         Ok(())

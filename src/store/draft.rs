@@ -1,5 +1,6 @@
 //! Messages being written in the browser.
 
+use super::blob::ref_hash;
 use super::sql::sql;
 use super::{Result, Store, Tx};
 use crate::model::ids::{AccountId, DraftId, MailboxId, OutboxId, Uid};
@@ -11,7 +12,7 @@ macro_rules! draft_columns {
     ($rest:literal) => {
         concat!(
             "SELECT d.id, d.revision, d.sender, d.to_text, d.cc_text, d.bcc_text, d.subject, d.body, d.mode, d.source,
-                d.source_uid, d.in_reply_to, d.refs, d.message_id, d.mailbox, d.uid, d.filed, d.updated_at, o.id
+                d.source_uid, d.in_reply_to, d.refs, d.message_id, d.mailbox, d.uid, d.filed, d.updated_at, o.id, d.held, d.discarded_at IS NOT NULL
             FROM draft d LEFT JOIN outbox o ON o.draft = d.id ",
             $rest
         )
@@ -27,6 +28,15 @@ sql! {
         WHERE (SELECT count(*) FROM draft WHERE account = $1 AND discarded_at IS NULL) < $15
         ON CONFLICT (account, form) DO NOTHING RETURNING id";
     DRAFT_GET = draft_columns!("WHERE d.id = $2 AND d.account = $1 AND d.discarded_at IS NULL");
+    /// Where a message of the account is now that was moved, by its Message-ID.
+    SOURCE_MOVED = "
+        SELECT m.mailbox, m.uid FROM thread_ref r
+        JOIN message m ON m.thread = r.thread
+        JOIN mailbox b ON b.id = m.mailbox AND b.account = r.account AND b.removed_at IS NULL
+        JOIN content c ON c.blob = m.blob AND c.message_id = $3
+        WHERE r.account = $1 AND r.ref = $2 ORDER BY m.saved_at DESC LIMIT 1";
+    /// Those that are sent or thrown away too.
+    DRAFT_PAST = draft_columns!("WHERE d.id = $2 AND d.account = $1");
     DRAFT_LOCK = draft_columns!("WHERE d.id = $2 AND d.account = $1 AND d.discarded_at IS NULL FOR UPDATE OF d");
     DRAFT_OF_MESSAGE = draft_columns!(
         "WHERE d.account = $1 AND d.mailbox = $2 AND d.uid = $3 AND d.discarded_at IS NULL ORDER BY d.id DESC LIMIT 1");
@@ -39,13 +49,18 @@ sql! {
             revision = revision + 1, updated_at = $10
         WHERE account = $1 AND id = $2 AND revision = $3 AND NOT held AND discarded_at IS NULL RETURNING revision";
     DRAFT_FILED = "UPDATE draft SET mailbox = $2, uid = $3, filed = $4 WHERE id = $1";
+    /// Unless it has one.
+    DRAFT_ADOPT = "UPDATE draft SET mailbox = $2, uid = $3, filed = $4 WHERE id = $1 AND mailbox IS NULL";
     DRAFT_HELD = "UPDATE draft SET held = $2 WHERE id = $1";
     DRAFT_DISCARD = "UPDATE draft SET discarded_at = $2, mailbox = NULL, uid = NULL, form = NULL WHERE id = $1";
+    /// The form that began it is known on: it does not send once more.
+    DRAFT_SENT = "UPDATE draft SET held = true, discarded_at = $2, mailbox = NULL, uid = NULL WHERE id = $1";
     /// Back as one that is not filed.
     DRAFT_REVIVE = "
-        UPDATE draft SET discarded_at = NULL, filed = 0 WHERE account = $1 AND id = $2 AND discarded_at IS NOT NULL";
+        UPDATE draft SET discarded_at = NULL, filed = 0
+        WHERE account = $1 AND id = $2 AND discarded_at IS NOT NULL AND NOT held";
     DRAFT_REMOVE = "DELETE FROM draft WHERE id = $1";
-    /// Those thrown away, and those whose text is in a message that somebody has removed.
+    /// Those thrown away or sent, and those whose text is in a message that somebody has removed.
     DRAFT_SWEEP = "
         DELETE FROM draft WHERE id IN (
             SELECT id FROM draft d WHERE discarded_at < $1
@@ -83,6 +98,14 @@ pub struct NewDraft<'a> {
     pub form: Option<&'a str>,
 }
 
+/// What became of a draft that nobody writes on any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Sent,
+    /// It can be had back.
+    Discarded,
+}
+
 /// A row of `draft`.
 #[derive(Debug, Clone)]
 pub struct DraftRow {
@@ -101,6 +124,8 @@ pub struct DraftRow {
     pub updated_at: DateTime<Utc>,
     /// It is being sent.
     pub outbox: Option<OutboxId>,
+    /// `None`: it is being written.
+    pub fate: Option<Fate>,
 }
 
 fn draft_row(row: &PgRow) -> Result<DraftRow> {
@@ -125,6 +150,11 @@ fn draft_row(row: &PgRow) -> Result<DraftRow> {
         filed: row.try_get(16)?,
         updated_at: row.try_get(17)?,
         outbox: row.try_get(18)?,
+        fate: match (row.try_get(20)?, row.try_get(19)?) {
+            (false, _) => None,
+            (true, true) => Some(Fate::Sent),
+            (true, false) => Some(Fate::Discarded),
+        },
     })
 }
 
@@ -132,6 +162,23 @@ impl Store {
     pub async fn draft_get(&self, account: AccountId, id: DraftId) -> Result<Option<DraftRow>> {
         let row = sqlx::query(DRAFT_GET).bind(account).bind(id).fetch_optional(self.read()).await?;
         row.as_ref().map(draft_row).transpose()
+    }
+
+    /// The draft, sent or thrown away or not.
+    pub async fn draft_past(&self, account: AccountId, id: DraftId) -> Result<Option<DraftRow>> {
+        let row = sqlx::query(DRAFT_PAST).bind(account).bind(id).fetch_optional(self.read()).await?;
+        row.as_ref().map(draft_row).transpose()
+    }
+
+    /// Where a message is that was moved since it was answered or passed on, by its id without angle brackets.
+    pub async fn source_moved(&self, account: AccountId, message_id: &str) -> Result<Option<(MailboxId, Uid)>> {
+        let row: Option<(MailboxId, i64)> = sqlx::query_as(SOURCE_MOVED)
+            .bind(account)
+            .bind(ref_hash(message_id))
+            .bind(message_id)
+            .fetch_optional(self.background())
+            .await?;
+        Ok(row.map(|(mailbox, uid)| (mailbox, uid as u32)))
     }
 
     /// The draft whose copy for other clients this message is.
@@ -145,7 +192,7 @@ impl Store {
         row.as_ref().map(draft_row).transpose()
     }
 
-    /// The draft that a form began.
+    /// The draft that a form began, also once it is sent.
     pub async fn draft_of_form(&self, account: AccountId, form: &str) -> Result<Option<DraftRow>> {
         let row = sqlx::query(DRAFT_OF_FORM).bind(account).bind(form).fetch_optional(self.read()).await?;
         row.as_ref().map(draft_row).transpose()
@@ -225,6 +272,18 @@ impl Tx {
         Ok(())
     }
 
+    /// A message of another program's is the copy of a draft that was made of it; `whole`: it says the same.
+    pub async fn draft_adopt(&mut self, id: DraftId, (mailbox, uid): (MailboxId, Uid), whole: bool) -> Result<()> {
+        sqlx::query(DRAFT_ADOPT)
+            .bind(id)
+            .bind(mailbox)
+            .bind(i64::from(uid))
+            .bind(i64::from(whole))
+            .execute(self.conn())
+            .await?;
+        Ok(())
+    }
+
     /// Nobody writes it while it is being sent.
     pub async fn draft_hold(&mut self, id: DraftId, held: bool) -> Result<()> {
         sqlx::query(DRAFT_HELD).bind(id).bind(held).execute(self.conn()).await?;
@@ -234,6 +293,13 @@ impl Tx {
     /// Throws a draft away, for a day.
     pub async fn draft_discard(&mut self, id: DraftId, now: DateTime<Utc>) -> Result<()> {
         sqlx::query(DRAFT_DISCARD).bind(id).bind(now).execute(self.conn()).await?;
+        Ok(())
+    }
+
+    /// It is sent; its files go.
+    pub async fn draft_sent(&mut self, id: DraftId, now: DateTime<Utc>) -> Result<()> {
+        self.upload_of_draft_remove(id).await?;
+        sqlx::query(DRAFT_SENT).bind(id).bind(now).execute(self.conn()).await?;
         Ok(())
     }
 

@@ -16,6 +16,8 @@ sql! {
         WITH u AS (UPDATE upload SET size = size + $4 WHERE id = $1 AND NOT whole RETURNING blob)
         INSERT INTO blob_chunk (blob, n, bytes) SELECT u.blob, $2, $3 FROM u";
     UPLOAD_LOCK = "SELECT blob FROM upload WHERE id = $1 AND NOT whole FOR UPDATE";
+    /// A draft that is being written stays so until the transaction ends.
+    UPLOAD_DRAFT = "SELECT true FROM draft WHERE id = $1 AND NOT held AND discarded_at IS NULL FOR SHARE";
     UPLOAD_CLAIM = "
         INSERT INTO blob (id, hash, size, touched_at) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4)
         ON CONFLICT (hash) DO UPDATE SET touched_at = EXCLUDED.touched_at RETURNING id";
@@ -165,6 +167,18 @@ impl Store {
 }
 
 impl Tx {
+    /// Whether a draft takes files; it does until the transaction ends.
+    pub async fn upload_draft_lock(&mut self, draft: DraftId) -> Result<bool> {
+        let row: Option<(bool,)> = sqlx::query_as(UPLOAD_DRAFT).bind(draft).fetch_optional(self.conn()).await?;
+        Ok(row.is_some())
+    }
+
+    /// Files of a draft that is locked, in the order in which they came.
+    pub async fn upload_ids(&mut self, account: AccountId, draft: DraftId) -> Result<Vec<UploadId>> {
+        let rows = sqlx::query(UPLOAD_LIST).bind(account).bind(draft).fetch_all(self.conn()).await?;
+        Ok(rows.iter().map(upload_row).collect::<Result<Vec<_>>>()?.into_iter().map(|row| row.id).collect())
+    }
+
     /// All of a file has come: its octets are a blob now. `false`: it was removed meanwhile.
     pub async fn upload_finish(&mut self, id: UploadId, hash: BlobHash, size: u64, now: DateTime<Utc>) -> Result<bool> {
         let row: Option<(BlobId,)> = sqlx::query_as(UPLOAD_LOCK).bind(id).fetch_optional(self.conn()).await?;

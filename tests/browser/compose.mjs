@@ -1,40 +1,18 @@
 // Writing: kept while it is typed, files by the chooser, signed out in the middle of it, sent and taken back.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { fresh, launch } from './lib/launch.mjs';
-import { artefact, member, web } from './lib/place.mjs';
-import { landed, signIn } from './lib/sign_in.mjs';
+import { member } from './lib/place.mjs';
+import { press, walk } from './lib/walk.mjs';
 
 const writer = member('emi');
 const other = member('farid');
 
-let browser;
-before(async () => (browser = await launch()));
-after(() => browser.close());
-
-/** A test in front of a new message. */
+/** A walk that begins in front of a new message. */
 function writing(name, options, steps) {
-  test(name, async () => {
-    const { context, watch } = await fresh(browser, options);
-    const page = await context.newPage();
-    await signIn(page, writer, { at: `${web}/sign-in?next=/mail/compose` });
-    try {
-      await steps(page, context, watch);
-      await watch.clean(name);
-    } catch (error) {
-      await page.screenshot({ path: artefact(`${name.replace(/\W+/g, '_')}.png`), fullPage: true });
-      throw error;
-    }
-    await context.close();
+  walk(name, async (enter) => {
+    const { page, context, watch } = await enter({ ...options, as: writer, at: '/mail/compose' });
+    await steps(page, context, watch);
   });
-}
-
-/** Presses a button that leads to another page. */
-async function press(page, name) {
-  const there = landed(page);
-  await page.getByRole('button', { name, exact: true }).last().click();
-  return there;
 }
 
 const text = (page) => page.getByRole('textbox', { name: 'Message' });

@@ -1,36 +1,22 @@
 // Signing in and out, and forms that somebody else would like to send.
 
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
 import { pageFaults } from './lib/checks.mjs';
-import { fresh, launch } from './lib/launch.mjs';
 import { member, web } from './lib/place.mjs';
 import { landed, signIn, submit } from './lib/sign_in.mjs';
+import { walk } from './lib/walk.mjs';
 import { none } from './lib/watch.mjs';
 
 const NAME = 'input[autocomplete="username"]';
 const PASSWORD = 'input[autocomplete="current-password"]';
 const greta = member('greta');
 
-let browser;
-before(async () => (browser = await launch()));
-after(() => browser.close());
-
-/** A test with a fresh browser context that ends without a fault. */
-function walk(name, options, steps) {
-  test(name, async () => {
-    const { context, watch } = await fresh(browser, options);
-    await steps(await context.newPage(), context);
-    await watch.clean(name);
-    await context.close();
-  });
-}
-
 const cookie = async (context, name) => (await context.cookies()).find((one) => one.name === name)?.value;
 /** Where `/` leads: to the mail, or to the door. */
 const home = async (context) => (await context.request.get(`${web}/`, { maxRedirects: 0 })).headers().location;
 
-walk('a wrong password says so and keeps the name', {}, async (page, context) => {
+walk('a wrong password says so and keeps the name', async (enter) => {
+  const { page, context } = await enter();
   await page.goto(`${web}/sign-in`);
   await page.locator(NAME).fill(greta.address);
   await page.locator(PASSWORD).fill('nothing like it');
@@ -44,14 +30,16 @@ walk('a wrong password says so and keeps the name', {}, async (page, context) =>
 });
 
 for (const javaScriptEnabled of [true, false]) {
-  walk(`signing in leads where one was going (scripts: ${javaScriptEnabled})`, { javaScriptEnabled }, async (page, context) => {
+  walk(`signing in leads where one was going (scripts: ${javaScriptEnabled})`, async (enter) => {
+    const { page, context } = await enter({ javaScriptEnabled });
     await signIn(page, greta, { at: `${web}/sign-in?next=/source` });
     assert.equal(new URL(page.url()).pathname, '/source');
     assert.equal(await home(context), '/mail');
   });
 }
 
-walk('nobody is led to another site', {}, async (page) => {
+walk('nobody is led to another site', async (enter) => {
+  const { page } = await enter();
   for (const next of ['//evil.example', 'https://evil.example/', '/\\evil.example']) {
     await page.context().clearCookies();
     await signIn(page, greta, { at: `${web}/sign-in?next=${encodeURIComponent(next)}` });
@@ -59,7 +47,8 @@ walk('nobody is led to another site', {}, async (page) => {
   }
 });
 
-walk('a session gets a name of its own', {}, async (page, context) => {
+walk('a session gets a name of its own', async (enter) => {
+  const { page, context } = await enter();
   const planted = { name: '__Host-ms', value: 'A'.repeat(43), domain: new URL(web).hostname, path: '/', secure: true };
   await context.addCookies([planted]);
   await signIn(page, greta);
@@ -72,7 +61,8 @@ walk('a session gets a name of its own', {}, async (page, context) => {
   assert.notEqual(await cookie(context, '__Host-ms'), mine.value);
 });
 
-walk('a form that is not ours does nothing', {}, async (page, context) => {
+walk('a form that is not ours does nothing', async (enter) => {
+  const { page, context } = await enter();
   await page.goto(`${web}/sign-in`);
   for (const token of ['', 'A'.repeat(43), null]) {
     await page.goto(`${web}/sign-in`);
@@ -85,7 +75,7 @@ walk('a form that is not ours does nothing', {}, async (page, context) => {
     assert.equal(await home(context), '/sign-in');
   }
   // From a page of another browser: its token is not for this one.
-  const other = await browser.newContext({ ignoreHTTPSErrors: true });
+  const { context: other } = await enter();
   const theirs = await (await other.request.get(`${web}/sign-in`)).text();
   const csrf = theirs.match(/name="csrf" value="([^"]+)"/)[1];
   const form = { csrf, name: greta.address, password: greta.password };
@@ -95,10 +85,10 @@ walk('a form that is not ours does nothing', {}, async (page, context) => {
   for (const headers of [{ 'sec-fetch-site': 'cross-site' }, { 'sec-fetch-site': 'same-site' }, { origin: 'https://evil.example' }]) {
     assert.equal((await other.request.post(`${web}/sign-in`, { form, headers, maxRedirects: 0 })).status(), 403);
   }
-  await other.close();
 });
 
-walk('after signing out nothing is left of a session', {}, async (page, context) => {
+walk('after signing out nothing is left of a session', async (enter) => {
+  const { page, context } = await enter();
   await signIn(page, greta);
   const mine = await cookie(context, '__Host-ms');
   // A form without a token is shown again, with the one that it should have had.

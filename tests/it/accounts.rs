@@ -11,7 +11,7 @@ use mailstead::sasl::client::Client;
 use mailstead::sasl::{Answer, Mechanism, decode_answer, encode_challenge};
 use mailstead::service::Refusal;
 use mailstead::service::account::{Actor, Role};
-use mailstead::service::login::{Identity, Origin, Protocol, Second};
+use mailstead::service::login::{Identity, Origin, Protocol, ScramHash, Second};
 use std::sync::Arc;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
@@ -78,6 +78,27 @@ async fn a_second_factor_shuts_mail_doors_for_the_main_password() {
     assert!(at_imap(&house, PASSWORD).await.is_ok());
     assert_eq!(acts(&house, "second%").await, ["second_factor.add", "second_factor.remove"]);
     assert_eq!(told(&house).await, ["A second factor was switched on", "Your second factor was switched off"]);
+}
+
+#[tokio::test]
+async fn a_password_alone_opens_mail_doors_and_never_the_web() {
+    let house = house_with(Role::Member).await;
+    let login = &house.services.login;
+    let who = house.web("ann", PASSWORD).await;
+    assert!(at_imap(&house, PASSWORD).await.is_ok());
+    for enrolled in [false, true] {
+        if enrolled {
+            house.enrol(&who).await;
+        }
+        for password in [PASSWORD, "wrong"] {
+            let alone = login.password(&web_origin(), "", "ann", &secret(password)).await;
+            assert!(matches!(alone, Err(Refusal::Denied)), "{enrolled} {password}");
+        }
+        let scram = login.scram_begin(&web_origin(), ScramHash::Sha256, "ann").await;
+        assert!(matches!(scram, Err(Refusal::Denied)), "{enrolled}");
+    }
+    let proof = login.web(&web_origin(), "", "ann", &secret(PASSWORD)).await.unwrap();
+    assert_eq!(proof.second, Second::Required);
 }
 
 #[tokio::test]

@@ -35,14 +35,84 @@ fn browser_writes_and_sends() {
 }
 
 #[test]
-fn browser_sets_a_fresh_server_up() {
+fn browser_reads_mail() {
+    on_demo("reading", &[], Duration::from_secs(240));
+}
+
+#[test]
+fn browser_holds_hostile_messages_in_their_frame() {
+    script("corpus", &[], Duration::from_secs(180));
+}
+
+#[test]
+fn browser_lets_no_hostile_message_out() {
+    on_demo("frame", &[], Duration::from_secs(420));
+}
+
+#[test]
+fn browser_shows_hostile_names_as_text() {
+    on_demo("names", &[], Duration::from_secs(180));
+}
+
+#[test]
+fn browser_opens_every_message() {
+    let mails = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/mail");
+    let there = mails.is_dir();
+    if !there {
+        eprintln!("SKIPPED: the real messages, as ../shared/mail is not there");
+    }
+    let environment = [("MAILSTEAD_MAILS", mails.to_str().unwrap())];
+    on_demo("everything", if there { &environment } else { &[] }, Duration::from_secs(420));
+}
+
+#[test]
+fn browser_reads_mail_in_large_text() {
+    on_demo("large", &[], Duration::from_secs(180));
+}
+
+/// From an empty data directory to a community; `scripts`: on or off.
+fn journey(scripts: &str) {
     let place = Place::new();
     let (child, ready) = place.serve();
     let said = place.ok(&["setup-link"], "");
     let link = said.split_whitespace().find(|word| word.starts_with("https://")).unwrap();
-    let environment = [("MAILSTEAD_LINK", link), ("MAILSTEAD_WEB", ready["web"].as_str().unwrap())];
-    script("setup", &environment, Duration::from_secs(180));
+    let web = ready["web"].as_str().unwrap();
+    let environment = [("MAILSTEAD_LINK", link), ("MAILSTEAD_WEB", web), ("MAILSTEAD_SCRIPTS", scripts)];
+    script("journey", &environment, Duration::from_secs(420));
+    let refused = place.run(&["setup-link"], "");
+    let words = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && words.contains("this server has an owner"), "{words}");
     assert!(terminate(child));
+}
+
+#[test]
+fn browser_journey_from_an_empty_server_to_a_community() {
+    journey("on");
+}
+
+#[test]
+fn browser_journey_without_scripts() {
+    journey("off");
+}
+
+#[test]
+fn browser_looks_after_people() {
+    on_demo("people", &[], Duration::from_secs(420));
+}
+
+#[test]
+fn browser_is_used_by_keys_alone() {
+    on_demo("keys", &[], Duration::from_secs(240));
+}
+
+#[test]
+fn browser_is_used_without_scripts() {
+    on_demo("nojs", &[], Duration::from_secs(240));
+}
+
+#[test]
+fn browser_stays_true_while_things_go_on() {
+    on_demo("live", &[], Duration::from_secs(420));
 }
 
 /// The same for a walk through all pages.

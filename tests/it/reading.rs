@@ -28,7 +28,7 @@ struct Desk {
 }
 
 async fn sign_in(house: &House, name: &str) -> Identity {
-    let door = Door { peer: [192, 0, 2, 1].into(), protocol: Protocol::Web, domain_hint: None };
+    let door = Door { peer: [192, 0, 2, 1].into(), protocol: Protocol::Imap, domain_hint: None };
     house.services.login.password(&door, "", name, &Secret::new("correct horse".into())).await.unwrap()
 }
 

@@ -392,3 +392,29 @@ async fn another_key_file_is_refused() {
     open(format!("{line}\n{}", Keys::generate_line().unwrap())).await.unwrap();
     assert!(matches!(open(line).await, Err(Refusal::Invalid(_))), "the newer key is in use too");
 }
+
+/// Whoever asked for them may be gone while somebody still works on them, or sends them.
+#[tokio::test]
+async fn octets_keep_their_budget_until_the_last_of_them_is_gone() {
+    let house = house::House::new().await;
+    let room = &house.services.spool;
+    let whole = room.reserve(256 << 20).unwrap().hold(vec![1, 2, 3]);
+    let part = whole.slice(1..);
+    drop(whole);
+    assert!(matches!(room.reserve(1), Err(Refusal::Busy)));
+    assert_eq!(&part[..], [2, 3]);
+    drop(part);
+    assert!(room.reserve(256 << 20).is_ok());
+}
+
+#[tokio::test]
+async fn searches_leave_budget_for_mail_that_comes() {
+    let house = house::House::new().await;
+    let room = &house.services.spool;
+    let share = room.message_limit().max((256 << 20) / 4);
+    let held = room.reserve_for_search(share).unwrap();
+    assert!(matches!(room.reserve_for_search(1), Err(Refusal::Busy)));
+    assert!(room.begin(1 << 20).await.is_ok());
+    drop(held);
+    assert!(room.reserve_for_search(share).is_ok());
+}

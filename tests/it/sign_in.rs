@@ -34,6 +34,8 @@ async fn an_unknown_name_costs_what_a_wrong_password_costs() {
     house.member("away", "correct horse").await;
     let address = Address::parse("away@example.test").unwrap();
     house.services.accounts.set_suspended(&Actor::command_line(), &address, true).await.unwrap();
+    let (also, ann) = (Address::parse("anne@example.test").unwrap(), Address::parse("ann@example.test").unwrap());
+    house.services.accounts.alias_add(&Actor::command_line(), &also, &[ann]).await.unwrap();
     house.member("tina", "correct horse").await;
     let tina = house.web("tina", "correct horse").await;
     let (_, tina) = house.enrol(&tina).await;
@@ -51,6 +53,7 @@ async fn an_unknown_name_costs_what_a_wrong_password_costs() {
         ("ann@example.test", "wrong"),
         ("nobody@example.test", "wrong"),
         ("away@example.test", "correct horse"),
+        ("anne@example.test", "wrong"),
     ] {
         log.statements();
         let before = login.argon2_runs();
@@ -150,6 +153,84 @@ async fn strangers_do_not_shut_members_out_of_where_they_sign_in() {
     house.clock.advance(chrono::TimeDelta::days(31));
     shut("ann").await;
     assert!(matches!(try_from(next_door, "ann", "correct horse").await, Err(Refusal::SlowDown)), "long ago");
+}
+
+/// A hundred tries at once are no more tries than a hundred one after the other.
+#[tokio::test]
+async fn tries_at_once_are_counted_before_they_are_judged() {
+    let house = House::new().await;
+    house.member("ann", "correct horse").await;
+    let login = &house.services.login;
+    let at = |n: u8| Origin { peer: [198, 51, n, 1].into(), ..origin(None) };
+    for name in ["ann", "nobody"] {
+        let before = login.argon2_runs();
+        let tries = (0..40).map(|n| async move { login.password(&at(n), "", name, &secret("wrong")).await });
+        let said = futures_util::future::join_all(tries).await;
+        let wrong = said.iter().filter(|said| matches!(said, Err(Refusal::WrongCredentials))).count();
+        let slow = said.iter().filter(|said| matches!(said, Err(Refusal::SlowDown))).count();
+        assert_eq!((wrong, slow, login.argon2_runs() - before), (10, 30, 10), "{name}");
+        // A proof that needs no argon2 has its try taken before it is judged, too.
+        let said = login.scram_begin(&at(99), ScramHash::Sha256, name).await;
+        assert!(matches!(said, Err(Refusal::SlowDown)), "{name}");
+    }
+    let scram = (0..40).map(|n| async move {
+        let lookup = login.scram_begin(&at(n), ScramHash::Sha256, "somebody").await.unwrap();
+        (n, lookup)
+    });
+    let begun = futures_util::future::join_all(scram).await;
+    let said = begun.into_iter().map(|(n, lookup)| async move { login.scram_finish(&at(n), lookup, "", None).await });
+    let said = futures_util::future::join_all(said).await;
+    assert_eq!(said.iter().filter(|said| matches!(said, Err(Refusal::WrongCredentials))).count(), 10);
+}
+
+/// Who signs in again and again uses nothing up, and keeps no old failures alive.
+#[tokio::test]
+async fn a_sign_in_gives_its_try_back() {
+    let house = House::new().await;
+    for name in ["ann", "bob"] {
+        house.member(name, "correct horse").await;
+    }
+    house.services.settings.set(&Actor::command_line(), "login.failures_peer", "5").await.unwrap();
+    let login = &house.services.login;
+    let sign_in =
+        async |name: &str, password: &str| login.password(&origin(None), "", name, &secret(password)).await.map(|_| ());
+    for _ in 0..4 {
+        assert!(matches!(sign_in("bob", "wrong").await, Err(Refusal::WrongCredentials)));
+    }
+    for minutes in [0, 5, 5, 10] {
+        house.clock.advance(chrono::TimeDelta::minutes(minutes));
+        for _ in 0..5 {
+            sign_in("ann", "correct horse").await.unwrap();
+        }
+    }
+    for _ in 0..4 {
+        assert!(matches!(sign_in("bob", "wrong").await, Err(Refusal::WrongCredentials)), "the old ones are over");
+    }
+    sign_in("ann", "correct horse").await.unwrap();
+    assert!(matches!(sign_in("bob", "wrong").await, Err(Refusal::WrongCredentials)));
+    assert!(matches!(sign_in("ann", "correct horse").await, Err(Refusal::SlowDown)));
+}
+
+#[tokio::test]
+async fn an_account_of_many_addresses_has_no_more_tries() {
+    let house = House::new().await;
+    house.member("ann", "correct horse").await;
+    let address = |raw: &str| Address::parse(raw).unwrap();
+    let names = ["anne@example.test", "anna@example.test", "ann@example.test"];
+    for also in &names[..2] {
+        let to = [address("ann@example.test")];
+        house.services.accounts.alias_add(&Actor::command_line(), &address(also), &to).await.unwrap();
+    }
+    let login = &house.services.login;
+    let at = |n: u8| Origin { peer: [198, 51, n, 1].into(), ..origin(None) };
+    for n in 0..10 {
+        let said = login.password(&at(n), "", names[usize::from(n) % 3], &secret("wrong")).await;
+        assert!(matches!(said, Err(Refusal::WrongCredentials)), "{n}: {said:?}");
+    }
+    for name in names {
+        let said = login.password(&at(99), "", name, &secret("correct horse")).await;
+        assert!(matches!(said, Err(Refusal::SlowDown)), "{name}: {said:?}");
+    }
 }
 
 #[tokio::test]

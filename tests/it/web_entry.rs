@@ -138,6 +138,21 @@ async fn known_and_unknown_names_look_alike() {
     assert!(seen[0] == seen[1] && seen[0] == seen[2], "{seen:#?}");
 }
 
+/// Anybody may send these, and they are read before it is known who does.
+#[tokio::test]
+async fn forms_of_strangers_are_small() {
+    let house = house().await;
+    let mut browser = Browser::new(&house);
+    browser.get("/sign-in").await;
+    let long = "x".repeat(17 << 10);
+    let form = [("name", "ann"), ("password", PASSWORD), ("next", "/"), ("more", long.as_str())];
+    says(&browser.post("/sign-in", &form).await, 413, "");
+    leads(&browser.post("/sign-in", &form[..3]).await, "/");
+    browser.get("/settings/sign-in").await;
+    let answer = browser.post("/settings/look", &[("more", &long)]).await;
+    assert_ne!(answer.status, 413, "members may write long ones: {}", answer.text());
+}
+
 #[tokio::test]
 async fn too_many_tries_are_told_alike_for_everybody() {
     let house = house().await;

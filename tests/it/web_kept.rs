@@ -65,6 +65,15 @@ async fn a_form_from_elsewhere_is_not_kept() {
 }
 
 #[tokio::test]
+async fn what_is_secret_is_typed_again() {
+    let (_house, mut browser) = desk().await;
+    sign_out_elsewhere(&browser).await;
+    let fields = [("current-password", PASSWORD), ("new-password", "another horse battery")];
+    let page = browser.post("/settings/password", &fields).await;
+    assert_eq!((page.status, page.header("location")), (303, "/sign-in?next=%2F"));
+}
+
+#[tokio::test]
 async fn files_are_asked_for_again() {
     let (_house, mut browser) = desk().await;
     sign_out_elsewhere(&browser).await;

@@ -1,7 +1,9 @@
 //! One connection: HTTP/1.1 or HTTP/2, as TLS agreed (RFC 7301), until it ends or the house shuts down.
 
 use super::Site;
+use super::patience::{Patient, Times, Traffic};
 use crate::net::listener::Accepted;
+use crate::net::stream::Stream;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, Response, StatusCode, header};
@@ -11,16 +13,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::convert::Infallible;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 /// For a request's head, and between requests of HTTP/1.1.
 const HEAD: Duration = Duration::from_secs(60);
-/// For requests under way when the house shuts down.
-const LAST: Duration = Duration::from_secs(15);
 const STREAMS: u32 = 64;
 const HEADERS: u32 = 32 << 10;
 
@@ -48,37 +47,50 @@ fn builder(http2: bool) -> auto::Builder<TokioExecutor> {
 pub async fn serve(accepted: Accepted, site: Site) {
     let Accepted { stream, peer, shutdown, .. } = accepted;
     let http2 = stream.tls().is_some_and(|tls| tls.alpn.as_deref() == Some(b"h2"));
-    let asked = Arc::new(AtomicBool::new(false));
-    let (seen, closing) = (asked.clone(), shutdown.clone());
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        seen.store(true, Ordering::Relaxed);
+    let closing = shutdown.clone();
+    let answer = move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Direct(peer.ip()));
         request.extensions_mut().insert(Closing(closing.clone()));
         let router = site.router.clone();
         async move { router.oneshot(request.map(Body::new)).await }
+    };
+    converse(stream, builder(http2), answer, &shutdown, Times::default()).await;
+}
+
+/// Answers what is asked until the client has done with it, is gone, or the house shuts down.
+async fn converse<F, Fut>(
+    stream: Stream,
+    builder: auto::Builder<TokioExecutor>,
+    answer: F,
+    shutdown: &CancellationToken,
+    times: Times,
+) where
+    F: Fn(Request<Incoming>) -> Fut,
+    Fut: Future<Output = Result<Response<Body>, Infallible>> + Send + 'static,
+{
+    let traffic = Traffic::new();
+    let service = service_fn(|request| {
+        let (answering, answer) = (traffic.begin(), answer(request));
+        async move { answer.await.map(|answer| answer.map(|body| answering.with(body))) }
     });
-    let builder = builder(http2);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection(TokioIo::new(Patient::new(stream, times.unread)), service);
     tokio::pin!(connection);
-    // HTTP/2 has no time limit of its own for a client that says nothing.
-    let silence = tokio::time::sleep(HEAD);
-    tokio::pin!(silence);
-    let mut quiet = true;
+    let look = tokio::time::sleep(times.unread);
+    tokio::pin!(look);
     let ended = loop {
         tokio::select! {
             ended = connection.as_mut() => break ended,
-            () = shutdown.cancelled() => {
-                connection.as_mut().graceful_shutdown();
-                let ended = tokio::time::timeout(LAST, connection.as_mut()).await;
-                break ended.unwrap_or(Ok(()));
-            }
-            () = silence.as_mut(), if quiet => {
-                if !asked.load(Ordering::Relaxed) {
-                    return;
+            () = shutdown.cancelled() => {}
+            () = look.as_mut() => {
+                if let Some(next) = traffic.look(Instant::now(), &times) {
+                    look.as_mut().reset(next);
+                    continue;
                 }
-                quiet = false;
             }
         }
+        connection.as_mut().graceful_shutdown();
+        let ended = tokio::time::timeout(times.last, connection.as_mut()).await;
+        break ended.unwrap_or(Ok(()));
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "HTTP connection ended");
@@ -88,20 +100,9 @@ pub async fn serve(accepted: Accepted, site: Site) {
 /// Serves the plain door: everything is at the configured URL.
 pub async fn serve_plain(accepted: Accepted, site: Site) {
     let Accepted { stream, shutdown, .. } = accepted;
-    let service = service_fn(move |request: Request<Incoming>| {
-        let answer = redirect(&site.url, request.method(), request.uri());
-        async move { Ok::<_, Infallible>(answer) }
-    });
-    let builder = builder(false);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    tokio::pin!(connection);
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = tokio::time::timeout(LAST, connection).await;
-        }
-    }
+    let answer =
+        move |request: Request<Incoming>| std::future::ready(Ok(redirect(&site.url, request.method(), request.uri())));
+    converse(stream, builder(false), answer, &shutdown, Times::default()).await;
 }
 
 /// Never by the Host that was asked for: it is a stranger's word.
@@ -124,6 +125,42 @@ fn redirect(url: &str, method: &Method, uri: &axum::http::Uri) -> Response<Body>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body_util::{BodyExt, Empty};
+
+    /// A connection of HTTP/2 on which one request was answered and nothing follows, or its answer is never read.
+    async fn left_alone(read: bool) {
+        let (ours, theirs) = Stream::memory();
+        let second = Duration::from_millis(100);
+        let times = Times { first: HEAD, idle: second, unread: second, last: second };
+        let answer = |_| std::future::ready(Ok(Response::new(Body::from(vec![0; 8 << 20]))));
+        let shutdown = CancellationToken::new();
+        let served = converse(ours, builder(true), answer, &shutdown, times);
+        let (mut client, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(theirs)).await.unwrap();
+        tokio::spawn(connection);
+        let asks = async {
+            let request = Request::get("https://mail.example.test/").body(Empty::<bytes::Bytes>::new()).unwrap();
+            let answer = client.send_request(request).await.unwrap();
+            if read {
+                assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().len(), 8 << 20);
+                None
+            } else {
+                Some(answer)
+            }
+        };
+        // The client stays, and what it may still read.
+        let (_answer, ()) = tokio::time::timeout(HEAD, async { tokio::join!(asks, served) }).await.expect("it ends");
+    }
+
+    #[tokio::test]
+    async fn connections_nobody_uses_are_closed() {
+        left_alone(true).await;
+    }
+
+    #[tokio::test]
+    async fn connections_nobody_reads_are_closed() {
+        left_alone(false).await;
+    }
 
     #[test]
     fn the_plain_door_knows_one_place() {

@@ -83,6 +83,7 @@ struct KeptFormPage {
     /// Somebody has to sign in first.
     signed_out: bool,
     action: String,
+    token: String,
     fields: Vec<(String, String)>,
 }
 
@@ -92,13 +93,14 @@ fn kept_form(ui: Ui, fault: &Fault, fields: Fields) -> Result<Response, Ui> {
         return Err(ui);
     }
     let (status, key) = status(fault);
-    let words = match fault {
-        Fault::OldForm(_) | Fault::SignedOut(_) => ui.say(&format!("fault-{key}")),
-        _ => ui.say("fault-kept"),
+    let (words, token) = match fault {
+        Fault::OldForm(_) | Fault::SignedOut(_) => (ui.say(&format!("fault-{key}")), ui.csrf().to_owned()),
+        // Who it is can't be told now: it is still the form of whoever it was made for.
+        _ => (ui.say("fault-kept"), fields.text("csrf").to_owned()),
     };
     let title = ui.say(&format!("fault-{key}-title"));
     let (action, fields, signed_out) = (ui.path().to_owned(), fields.carried(), matches!(fault, Fault::SignedOut(_)));
-    Ok(rendered(status, &KeptFormPage { ui, title, words, signed_out, action, fields }))
+    Ok(rendered(status, &KeptFormPage { ui, title, words, signed_out, action, token, fields }))
 }
 
 /// Makes the page of a fault.
@@ -107,7 +109,7 @@ pub(super) async fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response
     let fault = match (fault, visitor.take_kept()) {
         (Fault::SignIn, Some(fields)) => Fault::SignedOut(fields),
         (fault, Some(fields)) if status(&fault).0 == StatusCode::SERVICE_UNAVAILABLE => {
-            return kept_form(ui, &fault, fields).unwrap_or_else(|ui| in_words(ui, &fault, visitor.is_sending()));
+            return kept_form(ui, &fault, fields).unwrap_or_else(|ui| in_words(visitor, ui, &fault));
         }
         (fault, _) => fault,
     };
@@ -120,30 +122,33 @@ pub(super) async fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response
             visitor.sign_out();
             redirect(&ui.sign_in_url())
         }
-        Fault::OldForm(ref fields) | Fault::SignedOut(ref fields) => {
-            kept_form(ui, &fault, fields.clone()).unwrap_or_else(|ui| in_words(ui, &fault, true))
-        }
+        Fault::OldForm(ref fields) | Fault::SignedOut(ref fields) => match kept_form(ui, &fault, fields.clone()) {
+            Ok(kept) => kept,
+            Err(ui) if ui.wants_page() && matches!(fault, Fault::SignedOut(_)) => redirect(&ui.sign_in_url()),
+            Err(ui) => in_words(visitor, ui, &fault),
+        },
         Fault::Unproved(fields) => match super::page::sudo::ask(web, visitor, ui, fields).await {
             Ok(asked) => asked,
-            Err(refusal) => in_words(Ui::new(web, visitor), &refusal.into(), visitor.is_sending()),
+            Err(refusal) => in_words(visitor, Ui::new(web, visitor), &refusal.into()),
         },
         Fault::Unclaimed => rendered(StatusCode::SERVICE_UNAVAILABLE, &UnclaimedPage { ui }),
-        fault => in_words(ui, &fault, visitor.is_sending()),
+        fault => in_words(visitor, ui, &fault),
     }
 }
 
-fn in_words(ui: Ui, fault: &Fault, sending: bool) -> Response {
+fn in_words(visitor: &Visitor, ui: Ui, fault: &Fault) -> Response {
     let (status, key) = status(fault);
+    let away = status == StatusCode::SERVICE_UNAVAILABLE;
     let words = match fault {
+        _ if away && !visitor.only_reads() => ui.say("fault-send-again"),
         Fault::Refused(refusal) => refusal_words(&ui, refusal),
         _ => ui.say(&format!("fault-{key}")),
     };
-    // A form is not sent again by itself.
-    let again = (status == StatusCode::SERVICE_UNAVAILABLE && !sending).then_some(5);
+    // A form is never sent again by itself.
+    let again = (away && visitor.only_reads()).then_some(5);
     let title = ui.say(&format!("fault-{key}-title"));
-    let home = again.is_none();
-    let mut answer = rendered(status, &FaultPage { ui, title, words, again, home });
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    let mut answer = rendered(status, &FaultPage { ui, title, words, again, home: !away });
+    if away {
         answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     }
     answer

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// A form that is no upload.
 pub(super) const MOST: usize = 2 << 20;
+/// A form of somebody whom nobody knows yet.
+pub(super) const SMALL: usize = 16 << 10;
 pub(super) const ARRIVES: Duration = Duration::from_secs(30);
 /// Fields of a form.
 const FIELDS: usize = 2000;
@@ -94,6 +96,10 @@ impl<S: Sync> FromRequestParts<S> for Member {
     }
 }
 
+/// Octets that a form of this page may have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most(pub usize);
+
 /// A form's fields, checked to come from a page of ours that was made for this browser.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fields(Vec<(String, String)>);
@@ -164,7 +170,8 @@ impl Fields {
         let (mut parts, body) = request.into_parts();
         let visitor = Visitor::from_request_parts(&mut parts, web).await?;
         check_site(&parts, web)?;
-        let fields = Self::parse(body).await?;
+        let most = parts.extensions.get::<Most>().map_or(SMALL, |most| most.0);
+        let fields = Self::parse(body, most).await?;
         // Scripts say it in a header.
         let header = parts.headers.get("x-csrf-token").and_then(|value| value.to_str().ok()).unwrap_or_default();
         if is_ours(fields.text("csrf"), &visitor, web) || is_ours(header, &visitor, web) {
@@ -175,8 +182,8 @@ impl Fields {
     }
 
     /// Reads the body, whoever sent it.
-    pub(super) async fn parse(body: Body) -> Result<Self, Fault> {
-        let octets = tokio::time::timeout(ARRIVES, to_bytes(body, MOST)).await.map_err(|_| Fault::Slow)?;
+    pub(super) async fn parse(body: Body, most: usize) -> Result<Self, Fault> {
+        let octets = tokio::time::timeout(ARRIVES, to_bytes(body, most)).await.map_err(|_| Fault::Slow)?;
         let octets = octets.map_err(|_| Fault::TooMuch)?;
         let fields: Vec<_> = form_urlencoded::parse(&octets).into_owned().take(FIELDS + 1).collect();
         if fields.len() > FIELDS {

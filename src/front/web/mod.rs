@@ -10,6 +10,7 @@ mod connection;
 mod error;
 mod extract;
 mod page;
+mod patience;
 mod problems;
 mod router;
 mod text;

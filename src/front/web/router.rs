@@ -1,6 +1,7 @@
 //! Every route in one table, and what is done to each request before and after its handler.
 
 use super::error::Fault;
+use super::extract::{MOST, Most, SMALL};
 use super::{Web, asset, page, upload, visitor};
 use axum::Router;
 use axum::extract::{Request, State};
@@ -84,7 +85,7 @@ pub(super) fn build(web: Web) -> Router {
 }
 
 /// Turns away who may not see a page at all, before its handler reads anything.
-async fn admit(access: Access, web: Web, request: Request, next: Next) -> Response<axum::body::Body> {
+async fn admit(access: Access, web: Web, mut request: Request, next: Next) -> Response<axum::body::Body> {
     use crate::service::account::Role;
     use crate::service::session::Stage;
     let session = request.extensions().get::<visitor::Visitor>().and_then(|visitor| visitor.session());
@@ -99,6 +100,8 @@ async fn admit(access: Access, web: Web, request: Request, next: Next) -> Respon
         (Access::Owner, Some(session)) if session.role == Role::Owner => Ok(()),
         (Access::Admin | Access::Owner, Some(_)) => Err(Fault::from(crate::service::Refusal::Denied)),
     };
+    let most = if matches!(access, Access::Public | Access::Half) { SMALL } else { MOST };
+    request.extensions_mut().insert(Most(most));
     match may {
         Ok(()) => next.run(request).await,
         Err(fault) => {

@@ -21,6 +21,7 @@ pub(super) struct Ui {
     /// Seconds until a count of failed tries starts anew.
     window: u64,
     wants_page: bool,
+    only_reads: bool,
 }
 
 struct Viewer {
@@ -50,6 +51,7 @@ impl Ui {
             now: web.services().clock.now(),
             window: web.services().settings.number("login.window"),
             wants_page: visitor.wants_page(),
+            only_reads: visitor.only_reads(),
         }
     }
 
@@ -157,9 +159,10 @@ impl Ui {
         here.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// Where one signs in to come back here.
+    /// Where one signs in to come back here; after a form that is lost, to the start.
     pub fn sign_in_url(&self) -> String {
-        let next: String = form_urlencoded::byte_serialize(self.path.as_bytes()).collect();
+        let next = if self.only_reads { &self.path } else { "/" };
+        let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
         format!("/sign-in?next={next}")
     }
 

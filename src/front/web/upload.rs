@@ -163,7 +163,7 @@ impl FromRequest<Web> for FileForm {
         check_site(&parts, web)?;
         let form = Self::begin(body, boundary, web).await?;
         if form.is_ours(&parts, &visitor, web) {
-            visitor.keep(&form.fields);
+            visitor.keep(&form.repeatable());
             return Ok(form);
         }
         let fields = form.fields_alone().await;
@@ -181,11 +181,11 @@ pub(super) async fn salvage(request: Request, web: &Web) {
     let boundary = boundary(&request);
     let (mut parts, body) = request.into_parts();
     let Ok(visitor) = Visitor::from_request_parts(&mut parts, web).await else { return };
-    if !visitor.is_sending() || check_site(&parts, web).is_err() {
+    if visitor.only_reads() || check_site(&parts, web).is_err() {
         return;
     }
     let read = match boundary {
-        None => Fields::parse(body).await,
+        None => Fields::parse(body, MOST).await,
         Some(boundary) => match FileForm::begin(body, boundary, web).await {
             Ok(form) => Ok(form.fields_alone().await),
             Err(fault) => Err(fault),
@@ -211,6 +211,12 @@ impl FileForm {
     }
 
     /// The form without its files, to be shown again. Sent once more it would do its act without them: it loses that.
+    fn repeatable(&self) -> Fields {
+        let brings_files = self.files.as_ref().is_some_and(|files| files.current.is_some());
+        if brings_files { self.fields.clone().without("act") } else { self.fields.clone() }
+    }
+
+    /// The same once all has come, as far as it is worth waiting for: the browser reads the answer when it has sent all.
     async fn fields_alone(mut self) -> Fields {
         let brings_files = self.files.as_ref().is_some_and(|files| files.current.is_some());
         self.drop_files().await;

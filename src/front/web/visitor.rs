@@ -45,9 +45,9 @@ struct Inner {
     look: Look,
     flash: Option<Flash>,
     path: String,
+    only_reads: bool,
     wants_page: bool,
     wants_stream: bool,
-    sending: bool,
     cookies: Mutex<Vec<Cookie<'static>>>,
     kept: Mutex<Option<Fields>>,
 }
@@ -127,6 +127,11 @@ impl Visitor {
         &self.0.path
     }
 
+    /// Whether it changes nothing (RFC 9110 §9.2.1), so that it can be asked once more.
+    pub fn only_reads(&self) -> bool {
+        self.0.only_reads
+    }
+
     /// Whether a page is wanted; a script needs a status.
     pub fn wants_page(&self) -> bool {
         self.0.wants_page
@@ -196,18 +201,15 @@ impl Visitor {
     }
 
     /// Remembers the form that was sent, for as long as the request takes: where nothing can be done with it now, it is
-    /// shown again.
+    /// shown again. One with something secret in it is not.
     pub fn keep(&self, fields: &Fields) {
-        *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(fields.clone());
+        if fields.is_whole_when_carried() {
+            *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(fields.clone());
+        }
     }
 
     pub fn take_kept(&self) -> Option<Fields> {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Whether it sent a form.
-    pub fn is_sending(&self) -> bool {
-        self.0.sending
     }
 
     fn put(&self, cookie: Cookie<'static>) {
@@ -254,9 +256,9 @@ pub(super) async fn receive(State(web): State<Web>, mut request: Request, next: 
         look: value(LOOK).map(|raw| look(&raw)).unwrap_or_default(),
         flash: value(FLASH).and_then(|raw| Flash::decode(&raw)),
         path: request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+        only_reads: request.method().is_safe(),
         wants_page: wants_page(headers),
         wants_stream: text_of(headers, header::ACCEPT).starts_with("text/event-stream"),
-        sending: !request.method().is_safe(),
         cookies: Mutex::default(),
         kept: Mutex::default(),
     };

@@ -5,7 +5,7 @@ use ammonia::Url;
 use std::fmt::Write as _;
 
 /// Longest address that is followed.
-const LONGEST: usize = 8 << 10;
+pub const LONGEST: usize = 8 << 10;
 
 /// A place that a link may lead to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,8 +20,8 @@ pub(in crate::mime) mod checker;
 #[cfg(test)]
 mod tests;
 
-pub use image::raster;
-pub use link::{Target, content_id};
+pub use image::{Pictures, raster};
+pub use link::{LONGEST as LONGEST_LINK, Target, content_id};
 pub use pieces::escape;
 pub use text::to_lines;
 
@@ -43,8 +43,6 @@ pub enum Remote {
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
     pub remote: Remote,
-    /// The bytes of the part with a Content-ID (without its angle brackets), for `cid:` images.
-    pub inline: &'a dyn Fn(&str) -> Option<Vec<u8>>,
     /// What stands before a percent-encoded `mailto:` address to open it here; `None` leaves such links as they are.
     pub compose: Option<&'a str>,
 }
@@ -59,12 +57,23 @@ pub struct Safe {
     pub cut: bool,
 }
 
-/// Makes HTML safe. The cost is bounded, whatever stands in it.
-pub fn sanitise(html: &str, options: &Options<'_>) -> Safe {
+/// Whether there is nothing to see in HTML that was made safe: neither words nor pictures.
+pub fn is_blank(html: &str) -> bool {
+    let blank = |text: &str| text.replace("&nbsp;", " ").trim().is_empty();
+    let mut pieces = html.split('<');
+    pieces.next().is_none_or(blank)
+        && pieces.all(|piece| {
+            let (tag, text) = piece.split_once('>').unwrap_or((piece, ""));
+            !tag.starts_with("img") && blank(text)
+        })
+}
+
+/// Makes HTML safe. The cost is bounded, whatever stands in it; what `pictures` costs is shared by all texts of a message.
+pub fn sanitise(html: &str, options: &Options<'_>, pictures: &mut Pictures<'_>) -> Safe {
     let short = &html[..html.floor_char_boundary(SOURCE)];
     let tame = tame::tame(short);
     let clean = cleaner().clean(&tame.html).to_string();
-    let mut writer = values::Writer::new(options, &tame.lifted);
+    let mut writer = values::Writer::new(options, &tame.lifted, pictures);
     writer.write(&clean);
     Safe { html: writer.out, remote: writer.remote, cut: tame.cut || short.len() < html.len() }
 }

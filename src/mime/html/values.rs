@@ -1,7 +1,7 @@
 //! The values of attributes, once elements and attributes are what they may be.
 
 use super::elements::{self, Rule};
-use super::image::Budget;
+use super::image::Pictures;
 use super::link::{self, Target};
 use super::pieces::{self, Piece, escape, unescape};
 use super::{Options, Remote, style};
@@ -11,13 +11,13 @@ use crate::model::shown;
 const LINK_TEXT: usize = 2000;
 
 /// Writes serialized HTML anew with the values that stay.
-pub(super) struct Writer<'a> {
+pub(super) struct Writer<'a, 'p> {
     pub out: String,
     /// Remote images that were left out.
     pub remote: usize,
     options: &'a Options<'a>,
     lifted: &'a [String],
-    budget: Budget,
+    pictures: &'a mut Pictures<'p>,
     link: Option<Link>,
     /// What goes into start tags behind us: where, and what. Ascending, for links do not nest.
     late: Vec<(usize, String)>,
@@ -30,9 +30,9 @@ struct Link {
     at: usize,
 }
 
-impl<'a> Writer<'a> {
-    pub(super) fn new(options: &'a Options<'a>, lifted: &'a [String]) -> Self {
-        Self { out: String::new(), remote: 0, options, lifted, budget: Budget::new(), link: None, late: Vec::new() }
+impl<'a, 'p> Writer<'a, 'p> {
+    pub(super) fn new(options: &'a Options<'a>, lifted: &'a [String], pictures: &'a mut Pictures<'p>) -> Self {
+        Self { out: String::new(), remote: 0, options, lifted, pictures, link: None, late: Vec::new() }
     }
 
     /// Reads serialized HTML to its end.
@@ -132,13 +132,13 @@ impl<'a> Writer<'a> {
     fn source(&mut self, address: &str) -> Option<String> {
         let address = address.trim();
         if let Some(id) = link::content_id(address) {
-            return (self.options.inline)(&id).and_then(|bytes| self.budget.data_of(&bytes));
+            return self.pictures.named(id);
         }
         if let Some(number) = address.strip_prefix("data:,").and_then(|n| n.parse::<usize>().ok()) {
-            return self.lifted.get(number).and_then(|data| self.budget.data_again(data));
+            return self.lifted.get(number).and_then(|data| self.pictures.data_again(data));
         }
         if address.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("data:")) {
-            return self.budget.data_again(address);
+            return self.pictures.data_again(address);
         }
         // `//host/x` has the scheme of the page.
         let secure = format!("https:{address}");

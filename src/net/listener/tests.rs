@@ -133,18 +133,34 @@ async fn limits_count_the_client_behind_the_balancer_and_never_spare_the_balance
 
 #[tokio::test]
 async fn totals_and_networks_are_limited_too() {
-    let limits = Limits { total: 3, per_network: 2, ..Limits::default() };
+    let limits = Limits { total: 5, per_network: 2, ..Limits::default() };
     let (gate, _) = echo_gate(limits, &[]).await;
-    let take = |raw: &str| gate.take_place(Some(raw.parse().unwrap()), false);
+    let door = Taken::default();
+    let take = |raw: &str| gate.take_place(door.clone(), Some(raw.parse().unwrap()), false);
     let held = (take("192.0.2.1").unwrap(), take("192.0.2.2").unwrap());
     assert!(take("192.0.2.3").is_none() && take("192.0.3.3").is_some(), "a place that is dropped comes back");
     let third = take("2001:db8:1:2::1").unwrap();
-    assert!(take("198.51.100.1").is_none(), "no place at all is left");
+    assert!(take("198.51.100.1").is_none(), "no place at all is left at this door");
     drop((held, third));
     let gate = Gate::new(Limits { per_address: 1, ..Limits::default() }, Vec::new());
-    let take = |raw: &str| gate.take_place(Some(raw.parse().unwrap()), false);
+    let take = |raw: &str| gate.take_place(Taken::default(), Some(raw.parse().unwrap()), false);
     let _held = take("2001:db8:1:2::1").unwrap();
     assert!(take("2001:db8:1:2:3::1").is_none() && take("2001:db8:1:3::1").is_some());
+}
+
+#[tokio::test]
+async fn doors_that_are_full_leave_places_for_the_others() {
+    let gate = Gate::new(Limits { total: 100, ..Limits::default() }, Vec::new());
+    let mut held = Vec::new();
+    let mut fill = |door: &Taken| {
+        let before = held.len();
+        held.extend(std::iter::from_fn(|| gate.take_place(door.clone(), None, false)));
+        held.len() - before
+    };
+    let (web, imap, smtp) = (Taken::default(), Taken::default(), Taken::default());
+    assert_eq!((fill(&web), fill(&imap), fill(&smtp)), (50, 25, 13));
+    drop(held);
+    assert_eq!((gate.open(), web.load(Ordering::Relaxed)), (0, 0));
 }
 
 #[tokio::test]

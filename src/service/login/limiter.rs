@@ -1,11 +1,12 @@
-//! The one limiter of failed sign-ins, for every door and every proof: by completed address, peer and network.
+//! The one limiter of failed sign-ins, for every door and every proof: by main address (of a name that nobody has, by
+//! what was typed, completed), peer and network. A try counts before it is known what comes of it.
 
 use crate::model::address::Address;
 use crate::model::ids::AccountId;
 use crate::model::network::Network;
-use crate::service::login::{Exempt, Origin};
+use crate::service::login::{Exempt, Identity, Origin};
 use crate::service::{Base, Refusal, Result};
-use crate::store::credential::Tried;
+use crate::store::credential::{Allowance, Counted, Tried};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::net::IpAddr;
 
@@ -51,14 +52,11 @@ impl Trial {
     }
 }
 
-/// A try that failed, as it is counted and shown.
-pub(super) struct Failed<'a> {
-    pub agent: &'a str,
-    /// What was typed as the name, completed.
-    pub name: Option<&'a Address>,
-    /// Whose name it is.
-    pub account: Option<AccountId>,
+/// A try that was taken and counts as a failure, unless it is given back.
+pub(super) struct Try {
     pub standing: Standing,
+    /// Where it counts.
+    subjects: Vec<String>,
 }
 
 /// Counts and refuses. Cheap to clone.
@@ -77,21 +75,15 @@ impl Limiter {
         Self { base, known, exempt }
     }
 
-    /// What the counts so far say of a try.
+    /// What the counts so far say of a try, which is not taken yet.
     pub(super) async fn standing(&self, origin: &Origin, name: Option<&Address>) -> Result<Standing> {
         if (self.exempt)(origin) {
             return Ok(Standing::Open);
         }
-        let settings = &self.base.settings;
         let subjects = self.subjects(origin, name);
         let failures = self.base.store.login_failures(&subjects, self.base.clock.now(), self.window()).await?;
-        let most = |subject: &str| match subject.as_bytes().first() {
-            Some(b'a') => settings.number("login.failures"),
-            Some(b'i') => settings.number("login.failures_peer"),
-            _ => settings.number("login.failures_peer").saturating_mul(4),
-        };
         let mut standing = Standing::Open;
-        for (subject, ..) in failures.iter().filter(|(subject, count, _)| u64::from(*count) >= most(subject)) {
+        for (subject, ..) in failures.iter().filter(|(subject, count, _)| u64::from(*count) >= self.most(subject)) {
             if !subject.starts_with("a:") || !self.knows(origin, None) {
                 return Err(Refusal::SlowDown);
             }
@@ -100,48 +92,98 @@ impl Limiter {
         Ok(standing)
     }
 
+    /// Takes a try for a name from a place.
+    ///
+    /// # Errors
+    /// [`Refusal::SlowDown`] when there is none left.
+    pub(super) async fn begin(&self, origin: &Origin, name: Option<&Address>) -> Result<Try> {
+        let exempt = (self.exempt)(origin);
+        let spared = exempt || self.knows(origin, None);
+        let allowance = |subject: String| Allowance {
+            most: if exempt { u64::MAX } else { self.most(&subject) },
+            must: !(spared && subject.starts_with("a:")),
+            subject,
+        };
+        let asked: Vec<Allowance> = self.subjects(origin, name).into_iter().map(allowance).collect();
+        let subjects = self.base.store.login_try(&asked, self.base.clock.now(), self.window()).await?;
+        let refused = || asked.iter().filter(|asked| !subjects.contains(&asked.subject));
+        if refused().any(|asked| asked.must) {
+            // Others took the last one at this moment.
+            if !subjects.is_empty() {
+                self.base.store.login_try_back(&subjects, "").await?;
+            }
+            return Err(Refusal::SlowDown);
+        }
+        let standing = if refused().next().is_none() { Standing::Open } else { Standing::Shut };
+        Ok(Try { standing, subjects })
+    }
+
+    /// Gives a try back that proved nothing and disproved nothing.
+    pub(super) async fn give_up(&self, taken: &Try) -> Result<()> {
+        Ok(self.base.store.login_try_back(&taken.subjects, "").await?)
+    }
+
     /// Whether a proof of an account may count for a try.
     pub(super) fn admits(&self, standing: Standing, origin: &Origin, account: AccountId) -> bool {
         standing == Standing::Open || self.knows(origin, Some(account))
     }
 
-    /// Counts a failure; the answer for it.
-    pub(super) async fn failed(&self, origin: &Origin, failed: Failed<'_>) -> Result<Refusal> {
-        // What is shut already is not kept so by tries from where it may be open.
-        let counted = failed.name.filter(|_| failed.standing == Standing::Open);
-        let subjects = self.subjects(origin, counted);
-        let agent = shortened(failed.agent);
-        let tried = Tried {
-            account: failed.account.unwrap_or(AccountId(0)),
-            protocol: origin.protocol as i16,
-            peer: origin.peer,
-            agent: &agent,
-        };
-        self.base.store.login_failure_add(&subjects, &tried, self.base.clock.now(), self.window()).await?;
-        // The peer, for who shuts it out by the log; never the name, for people type passwords there.
-        tracing::info!(peer.address = %origin.peer, peer.protocol = ?origin.protocol, "sign-in refused");
-        Ok(match failed.standing {
+    /// A try came to nothing: shows it to whose account it was for; the answer for it. What is shut already is not kept so
+    /// by tries from where it may be open, for those were not taken of the name.
+    pub(super) async fn failed(
+        &self,
+        origin: &Origin,
+        agent: &str,
+        account: Option<AccountId>,
+        taken: Try,
+    ) -> Result<Refusal> {
+        self.note(origin, agent, account, (&taken.subjects, Counted::Before)).await?;
+        Ok(match taken.standing {
             Standing::Open => Refusal::WrongCredentials,
             Standing::Shut => Refusal::SlowDown,
         })
     }
 
-    /// Forgets an account's failures after a success, and knows its network from now on.
-    pub(super) async fn succeeded(
+    /// The same where tries are few anyway, and none was taken here before.
+    pub(super) async fn failed_again(&self, origin: &Origin, agent: &str, who: &Identity) -> Result<Refusal> {
+        let subjects = self.subjects(origin, Some(who.address()));
+        self.note(origin, agent, Some(who.account()), (&subjects, Counted::Now)).await?;
+        Ok(Refusal::WrongCredentials)
+    }
+
+    /// A one-time link that is none was tried.
+    pub(super) async fn failed_link(&self, origin: &Origin) -> Result<()> {
+        self.note(origin, "", None, (&self.subjects(origin, None), Counted::Now)).await
+    }
+
+    async fn note(
         &self,
         origin: &Origin,
-        name: &Address,
-        account: AccountId,
-        standing: Standing,
+        agent: &str,
+        account: Option<AccountId>,
+        (subjects, counted): (&[String], Counted),
     ) -> Result<()> {
-        let name = subject(name);
-        let now = self.base.clock.now();
-        let failures = self.base.store.login_failures(std::slice::from_ref(&name), now, self.window()).await?;
-        // A member who comes in past the limit does not lift it for those who guess.
-        if !failures.is_empty() && standing == Standing::Open {
-            self.base.store.login_failure_clear(&name).await?;
-        }
-        self.know(origin, account);
+        let agent = shortened(agent);
+        let account = account.unwrap_or(AccountId(0));
+        let tried = Tried { account, protocol: origin.protocol as i16, peer: origin.peer, agent: &agent };
+        self.base.store.login_failure_add(subjects, counted, &tried, self.base.clock.now(), self.window()).await?;
+        // The peer, for who shuts it out by the log; never the name, for people type passwords there.
+        tracing::info!(peer.address = %origin.peer, peer.protocol = ?origin.protocol, "sign-in refused");
+        Ok(())
+    }
+
+    /// Gives a try back that succeeded, forgets the account's failures, and knows its network from now on. A member who
+    /// comes in past the limit does not lift it for those who guess.
+    pub(super) async fn succeeded(&self, origin: &Origin, who: &Identity, taken: &Try) -> Result<()> {
+        self.base.store.login_try_back(&taken.subjects, &subject(who.address())).await?;
+        self.know(origin, who.account());
+        Ok(())
+    }
+
+    /// The same for the second half of a sign-in, whose first half gave its try back.
+    pub(super) async fn completed(&self, origin: &Origin, who: &Identity) -> Result<()> {
+        self.base.store.login_failure_clear(&subject(who.address())).await?;
+        self.know(origin, who.account());
         Ok(())
     }
 
@@ -160,9 +202,24 @@ impl Limiter {
         }
     }
 
+    /// Gives one of them back, after which nothing is proved or disproved.
+    pub(super) async fn give_up_trial(&self, trial: Trial, name: &Address) -> Result<()> {
+        Ok(self.base.store.login_try_back(&[trial.subject(name)], "").await?)
+    }
+
     /// Gives all tries back after one that succeeded.
     pub(in crate::service) async fn give_back(&self, trial: Trial, name: &Address) -> Result<()> {
         Ok(self.base.store.login_failure_clear(&trial.subject(name)).await?)
+    }
+
+    /// Tries that a subject has within the window.
+    fn most(&self, subject: &str) -> u64 {
+        let settings = &self.base.settings;
+        match subject.as_bytes().first() {
+            Some(b'a') => settings.number("login.failures"),
+            Some(b'i') => settings.number("login.failures_peer"),
+            _ => settings.number("login.failures_peer").saturating_mul(4),
+        }
     }
 
     fn window(&self) -> TimeDelta {
@@ -185,7 +242,7 @@ impl Limiter {
         self.known.insert((None, network), now);
     }
 
-    /// What a failure is counted for: the completed address, the peer, its network. Sorted, so that rows are locked in order.
+    /// What a failure is counted for: the name, the peer, its network. Sorted, so that rows are locked in order.
     fn subjects(&self, origin: &Origin, name: Option<&Address>) -> Vec<String> {
         let mut out: Vec<String> = name.map(subject).into_iter().collect();
         if !(self.exempt)(origin) {

@@ -17,7 +17,7 @@ use crate::model::ids::{AccountId, MailboxId, ModSeq};
 use crate::model::secret::Secret;
 use crate::store::credential::{CredentialRow, LoginRow, kind};
 use aws_lc_rs::hmac;
-use limiter::{Failed, Standing, subject};
+use limiter::{Try, subject};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -130,7 +130,6 @@ pub struct ScramLookup {
     found: Option<LoginRow>,
     /// For each true verifier, the credential that is thereby used: its app password, or itself.
     used: Vec<i64>,
-    standing: Standing,
 }
 
 /// State of a session at the start of a command.
@@ -162,7 +161,7 @@ struct Attempt<'a> {
     agent: &'a str,
     name: Option<Address>,
     found: Option<LoginRow>,
-    standing: Standing,
+    taken: Try,
 }
 
 /// What proved somebody.
@@ -188,7 +187,8 @@ impl Login {
     ///
     /// # Errors
     /// [`Refusal::WrongCredentials`] for anything wrong, [`Refusal::SlowDown`] after too many failures,
-    /// [`Refusal::Unavailable`] when the database is away.
+    /// [`Refusal::Busy`] when too many sign in at once, [`Refusal::Unavailable`] when the database is away,
+    /// [`Refusal::Denied`] at the web.
     pub async fn password(
         &self,
         origin: &Origin,
@@ -196,6 +196,7 @@ impl Login {
         authcid: &str,
         password: &Secret<String>,
     ) -> Result<Identity> {
+        mail_door(origin)?;
         Ok(self.attempt(origin, "", authzid, authcid, password).await?.0)
     }
 
@@ -209,26 +210,27 @@ impl Login {
         password: &Secret<String>,
     ) -> Result<(Identity, LoginRow)> {
         let name = self.complete(origin, authcid).await?;
-        let standing = self.limiter.standing(origin, name.as_ref()).await?;
         let found = self.lookup(name.as_ref()).await?;
-        let proof = match found.as_ref().filter(|row| self.limiter.admits(standing, origin, row.account)) {
-            Some(row) => self.prove(origin, row, password).await?,
-            None => {
-                self.hasher.verify_nothing(password).await?;
-                None
-            }
+        let taken = self.limiter.begin(origin, counted(name.as_ref(), found.as_ref())?.as_ref()).await?;
+        let proof = match found.as_ref().filter(|row| self.limiter.admits(taken.standing, origin, row.account)) {
+            Some(row) => self.prove(origin, row, password).await,
+            None => self.hasher.verify_nothing(password).await.map(|()| None),
         };
-        self.conclude(origin, Attempt { agent, name, found, standing }, authzid, proof).await
+        if let Err(Refusal::Busy) = proof {
+            self.limiter.give_up(&taken).await?;
+        }
+        self.conclude(origin, Attempt { agent, name, found, taken }, authzid, proof?).await
     }
 
     /// Looks up what a SCRAM exchange needs.
     ///
     /// # Errors
-    /// [`Refusal::SlowDown`], [`Refusal::Unavailable`]; never that there is no such name.
+    /// [`Refusal::SlowDown`], [`Refusal::Unavailable`], [`Refusal::Denied`] at the web; never that there is no such name.
     pub async fn scram_begin(&self, origin: &Origin, mechanism: ScramHash, username: &str) -> Result<ScramLookup> {
+        mail_door(origin)?;
         let name = self.complete(origin, username).await?;
-        let standing = self.limiter.standing(origin, name.as_ref()).await?;
         let found = self.lookup(name.as_ref()).await?;
+        let standing = self.limiter.standing(origin, counted(name.as_ref(), found.as_ref())?.as_ref()).await?;
         let number = scram_kind(mechanism);
         let account = found.as_ref().map_or(AccountId(0), |row| row.account);
         let stored = self.base.store.scram_salt(account, number).await?;
@@ -238,8 +240,7 @@ impl Login {
             let digest = hmac::sign(&self.base.keys.hmac("scram salt"), format!("{number} {text}").as_bytes());
             (digest.as_ref()[..16].to_vec(), SCRAM_ITERATIONS)
         });
-        let mut lookup =
-            ScramLookup { salt, iterations, verifiers: Vec::new(), name, found, used: Vec::new(), standing };
+        let mut lookup = ScramLookup { salt, iterations, verifiers: Vec::new(), name, found, used: Vec::new() };
         // The salt is that of the name, admitted or not: a change of it would tell.
         let row = lookup.found.as_ref().filter(|row| self.limiter.admits(standing, origin, row.account));
         let allowed = row
@@ -270,9 +271,13 @@ impl Login {
         authzid: &str,
         matched: Option<usize>,
     ) -> Result<Identity> {
-        let proof = matched.and_then(|n| lookup.used.get(n).copied()).map(Proof::Credential);
-        let ScramLookup { name, found, standing, .. } = lookup;
-        Ok(self.conclude(origin, Attempt { agent: "", name, found, standing }, authzid, proof).await?.0)
+        let ScramLookup { name, found, used, .. } = lookup;
+        // Not when it began: who breaks off has learned nothing.
+        let taken = self.limiter.begin(origin, counted(name.as_ref(), found.as_ref())?.as_ref()).await?;
+        let admits = |row: &LoginRow| self.limiter.admits(taken.standing, origin, row.account);
+        let matched = matched.filter(|_| found.as_ref().is_some_and(admits));
+        let proof = matched.and_then(|n| used.get(n).copied()).map(Proof::Credential);
+        Ok(self.conclude(origin, Attempt { agent: "", name, found, taken }, authzid, proof).await?.0)
     }
 
     /// How many argon2 runs there were: tests see by it that known and unknown names cost the same.
@@ -374,27 +379,27 @@ impl Login {
         authzid: &str,
         proof: Option<Proof>,
     ) -> Result<(Identity, LoginRow)> {
-        let Attempt { agent, name, found, standing } = attempt;
+        let Attempt { agent, name, found, taken } = attempt;
         let authorized = match (&found, &name) {
             (Some(row), Some(name)) if proof.is_some() && row.status == 0 => {
                 self.may_act_as(origin, authzid, name, row).await?
             }
             _ => false,
         };
-        let (Some(row), Some(name), true) = (&found, &name, authorized) else {
+        let (Some(row), true) = (&found, authorized) else {
             let account = found.as_ref().map(|row| row.account);
-            let failed = Failed { agent, name: name.as_ref(), account, standing };
-            return Err(self.limiter.failed(origin, failed).await?);
+            return Err(self.limiter.failed(origin, agent, account, taken).await?);
         };
+        let who = identity(row)?;
         // Half a proof forgives nothing: who has the password alone would guess codes for ever.
-        if !(origin.protocol == Protocol::Web && has_second_factor(row)) {
-            self.limiter.succeeded(origin, name, row.account, standing).await?;
+        match origin.protocol == Protocol::Web && has_second_factor(row) {
+            true => self.limiter.give_up(&taken).await?,
+            false => self.limiter.succeeded(origin, &who, &taken).await?,
         }
         if let Some(Proof::Credential(id)) = proof {
             let _ = self.base.store.credential_used(id, origin.peer, self.base.clock.now()).await;
         }
         tracing::debug!(account.id = row.account.0, peer.protocol = ?origin.protocol, "signed in");
-        let who = identity(row)?;
         Ok((who, found.ok_or(Refusal::WrongCredentials)?))
     }
 
@@ -411,6 +416,20 @@ impl Login {
             same(&name.key(), name.domain().as_str()) || same(&row.local, &row.domain)
         }))
     }
+}
+
+/// On the web a password may be half of the proof: [`Login::web`] says so, and these do not.
+fn mail_door(origin: &Origin) -> Result<()> {
+    if origin.protocol == Protocol::Web { Err(Refusal::Denied) } else { Ok(()) }
+}
+
+/// The address that tries of a name count for: the account's main one, whichever of its addresses was typed, or else an
+/// account with more of them could be guessed at more often.
+fn counted(name: Option<&Address>, found: Option<&LoginRow>) -> Result<Option<Address>> {
+    Ok(match found {
+        Some(row) => Some(identity(row)?.address().clone()),
+        None => name.cloned(),
+    })
 }
 
 fn identity(row: &LoginRow) -> Result<Identity> {

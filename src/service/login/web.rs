@@ -1,6 +1,6 @@
 //! Signing in on the web: the main password first, then the second factor; and proving oneself anew in a session.
 
-use super::limiter::{Failed, Standing, shortened};
+use super::limiter::shortened;
 use super::{Identity, Login, Origin, Protocol, Trial, has_second_factor};
 use crate::model::ids::AccountId;
 use crate::model::secret::Secret;
@@ -89,7 +89,7 @@ impl Login {
     pub async fn second_factor(&self, origin: &Origin, agent: &str, who: &Identity, code: &str) -> Result<()> {
         let origin = &Origin { protocol: Protocol::Web, ..origin.clone() };
         self.code(origin, agent, who, code).await?;
-        self.limiter.succeeded(origin, who.address(), who.account(), Standing::Open).await?;
+        self.limiter.completed(origin, who).await?;
         self.note(origin, agent, who.account()).await
     }
 
@@ -104,7 +104,7 @@ impl Login {
     async fn code(&self, origin: &Origin, agent: &str, who: &Identity, code: &str) -> Result<()> {
         let row = self.try_again(origin, Trial::Code, who).await?;
         if !self.takes_code(origin, who, &row, code).await? {
-            return Err(self.failed_again(origin, agent, who).await?);
+            return Err(self.limiter.failed_again(origin, agent, who).await?);
         }
         self.limiter.give_back(Trial::Code, who.address()).await
     }
@@ -112,12 +112,17 @@ impl Login {
     /// Proves the main password anew, in a session that is about to do something grave.
     ///
     /// # Errors
-    /// [`Refusal::WrongCredentials`], [`Refusal::SlowDown`] after five wrong ones in a row, [`Refusal::Stale`].
+    /// [`Refusal::WrongCredentials`], [`Refusal::SlowDown`] after five wrong ones in a row, [`Refusal::Stale`],
+    /// [`Refusal::Busy`].
     pub async fn sudo(&self, origin: &Origin, who: &Identity, password: &Secret<String>) -> Result<()> {
         let origin = &Origin { protocol: Protocol::Web, ..origin.clone() };
         let row = self.try_again(origin, Trial::Sudo, who).await?;
-        if self.prove(origin, &row, password).await?.is_none() {
-            return Err(self.failed_again(origin, "", who).await?);
+        let proof = self.prove(origin, &row, password).await;
+        if let Err(Refusal::Busy) = proof {
+            self.limiter.give_up_trial(Trial::Sudo, who.address()).await?;
+        }
+        if proof?.is_none() {
+            return Err(self.limiter.failed_again(origin, "", who).await?);
         }
         self.limiter.give_back(Trial::Sudo, who.address()).await
     }
@@ -156,7 +161,7 @@ impl Login {
     /// Counts a wrong code where a second factor is being set up.
     pub(in crate::service) async fn wrong_code(&self, origin: &Origin, who: &Identity) -> Result<Refusal> {
         let origin = Origin { protocol: Protocol::Web, ..origin.clone() };
-        self.failed_again(&origin, "", who).await
+        self.limiter.failed_again(&origin, "", who).await
     }
 
     /// Whether one may try a one-time link from there: wrong ones count like failed sign-ins.
@@ -166,13 +171,7 @@ impl Login {
 
     /// Counts a wrong one.
     pub(in crate::service) async fn wrong_link(&self, origin: &Origin) -> Result<()> {
-        let failed = Failed { agent: "", name: None, account: None, standing: Standing::Open };
-        self.limiter.failed(origin, failed).await.map(|_| ())
-    }
-
-    async fn failed_again(&self, origin: &Origin, agent: &str, who: &Identity) -> Result<Refusal> {
-        let (name, account) = (Some(who.address()), Some(who.account()));
-        self.limiter.failed(origin, Failed { agent, name, account, standing: Standing::Open }).await
+        self.limiter.failed_link(origin).await
     }
 
     async fn takes_code(&self, origin: &Origin, who: &Identity, row: &LoginRow, typed: &str) -> Result<bool> {

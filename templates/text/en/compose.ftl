@@ -75,6 +75,18 @@ compose-unfinished = { $count ->
 }
 compose-unfinished-one = { $subject }, { $at }
 
+## A draft of another program
+compose-lost-formatting = Another program has written this draft with formatting. Here you see its words, and its pictures as attachments. Once you save or send it, the formatting is gone.
+compose-lost-reply-to = This draft asks for answers to another address. That is not kept once you save or send it here.
+
+## Sent or discarded
+compose-gone-sent = This message is sent
+compose-gone-sent-words = It went to its recipients, and can’t be changed or sent again.
+compose-gone-open-sent = Open the folder of sent mail
+compose-gone-discarded = You discarded this draft
+compose-gone-discarded-words = You can have it back until a day after that.
+compose-restore = Have it back
+
 ## On its way
 compose-waiting = This message is on its way
 compose-waiting-words = It goes in a moment. Take it back to change it.

@@ -42,6 +42,7 @@ fault-full-title = The disk is full
 fault-full = There is no space left for anything new. An administrator has to make room; what is there is safe.
 fault-unavailable-title = The database does not answer
 fault-unavailable = Nothing is lost. This page comes back by itself as soon as the database does.
+fault-send-again = What you sent was not kept, as far as we know. Wait a moment and reload this page: your browser then sends the same once more, and nothing is done twice.
 fault-internal-title = Something is wrong on our side
 fault-internal = The cause is in the server’s log. Nothing you did is at fault; try again, and tell an administrator if it stays so.
 

@@ -19,7 +19,8 @@ export function frameFaults(headers, source, { remote = false } = {}) {
   const directives = new Map(
     (headers['content-security-policy'] ?? '').split(';').map((part) => part.trim().split(/\s+/)).map(([name, ...rest]) => [name, rest.join(' ')]),
   );
-  const wanted = { ...POLICY, 'img-src': remote ? 'data: https:' : 'data:' };
+  const images = remote ? { 'img-src': 'data: https:', 'upgrade-insecure-requests': '' } : { 'img-src': 'data:' };
+  const wanted = { ...POLICY, ...images };
   for (const [name, value] of Object.entries(wanted)) {
     if (sorted(directives.get(name)) !== sorted(value)) faults.push(`CSP ${name} is ${directives.get(name)}`);
   }

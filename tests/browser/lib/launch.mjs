@@ -30,6 +30,8 @@ export async function launch({ canary } = {}) {
     executablePath: process.env.MAILSTEAD_CHROMIUM ?? '/usr/bin/chromium',
     // Root has no sandbox to go into.
     chromiumSandbox: process.getuid() !== 0,
+    // Pages that are gone back to are kept alive, as in every browser.
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
     args: [...QUIET, `--host-resolver-rules=${rules.join(', ')}`],
   });
 }

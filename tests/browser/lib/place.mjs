@@ -1,5 +1,6 @@
 // Where the program under test is and who lives in it: told by the Rust test that runs the script.
 
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
@@ -27,4 +28,13 @@ export function artefact(...names) {
   const path = join(process.env.MAILSTEAD_ARTEFACTS, ...names);
   mkdirSync(dirname(path), { recursive: true });
   return path;
+}
+
+/** The data directory of the program. */
+export const directory = () => dirname(process.env.MAILSTEAD_READY);
+
+/** Changes what is stored, for what takes days or hours else. */
+export function sql(statement) {
+  const where = ['-h', join(directory(), 'postgres/run'), '-U', 'postgres', '-d', 'mailstead', '-v', 'ON_ERROR_STOP=1'];
+  execFileSync('psql', [...where, '-Xqc', statement]);
 }

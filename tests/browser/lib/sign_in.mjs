@@ -28,10 +28,12 @@ export async function submit(page, field) {
   return arrived;
 }
 
-/** The answer to the next navigation, redirects followed, once its page is loaded. */
+/** The answer to the next navigation to another page, redirects followed, once that page is loaded. */
 export async function landed(page) {
-  const isPage = (response) => response.request().isNavigationRequest() && response.frame() === page.mainFrame();
-  const response = await page.waitForResponse((one) => isPage(one) && ![301, 302, 303, 307, 308].includes(one.status()));
-  await page.waitForLoadState();
-  return response;
+  for (;;) {
+    // Not by its answer: that is there before the page is, while the one before still counts as loaded.
+    const response = await page.waitForNavigation();
+    // None: the page went on under another address.
+    if (response) return response;
+  }
 }

@@ -223,7 +223,8 @@ async fn pictures_from_elsewhere_wait_for_an_answer() {
     let source = find(&once, frame);
     let body = desk.get(&source).await;
     assert!(body.body.contains("src=\"https://canary.example.test/1.gif\""));
-    assert_eq!(body.header("content-security-policy"), POLICY.replace("img-src data:", "img-src data: https:"));
+    let wider = POLICY.replace("img-src data:", "img-src data: https:") + "; upgrade-insecure-requests";
+    assert_eq!(body.header("content-security-policy"), wider);
     let leave = source.split_once('?').unwrap().1.to_owned();
     assert!(!desk.get(&format!("{}/body?{leave}", href(&other))).await.body.contains("canary"), "for one message");
     let mut elsewhere = Browser::new(&desk.house);

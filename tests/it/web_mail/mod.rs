@@ -3,6 +3,7 @@
 mod acts;
 mod lists;
 mod message;
+mod odd;
 
 use crate::harness::browser::{Answer, Browser};
 use crate::harness::house::House;

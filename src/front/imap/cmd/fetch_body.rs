@@ -94,7 +94,7 @@ impl Body<'_> {
         };
         if let SectionText::Fields { names, not } = &asked.text {
             let header = self.services.messages.read_all(self.row, range).await?;
-            let fields = chosen_fields(header, names.clone(), *not).await?;
+            let fields = chosen_fields(self.services, header, names.clone(), *not).await?;
             let part = cut(0..fields.len() as u64, partial);
             return self.literal(&fields[part.start as usize..part.end as usize], false).await;
         }
@@ -197,7 +197,7 @@ impl Body<'_> {
 }
 
 /// The fields of a header; a long one is gone through where it holds up nobody.
-async fn chosen_fields(header: Bytes, names: Vec<Vec<u8>>, not: bool) -> Result<Vec<u8>, Stop> {
+async fn chosen_fields(services: &Services, header: Bytes, names: Vec<Vec<u8>>, not: bool) -> Result<Vec<u8>, Stop> {
     let long = header.len() as u64 > SMALL;
     let choose = move || {
         let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
@@ -206,5 +206,5 @@ async fn chosen_fields(header: Bytes, names: Vec<Vec<u8>>, not: bool) -> Result<
     if !long {
         return Ok(choose());
     }
-    tokio::task::spawn_blocking(choose).await.map_err(|error| Refusal::Internal(error.into()).into())
+    Ok(services.work.run(choose).await?)
 }

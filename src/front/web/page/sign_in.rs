@@ -77,8 +77,11 @@ async fn ask(ui: Ui, visitor: Visitor, Query(Next { next }): Query<Next>) -> Res
 
 async fn sign_in(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields) -> Result<Response, Fault> {
     let (name, next) = (form.line("name").to_owned(), local(form.text("next")).to_owned());
+    let password = form.secret("password");
+    // What else it brought is not kept while it waits for its turn.
+    drop(form);
     let login = &web.services().login;
-    match login.web(&visitor.origin(), visitor.agent(), &name, &form.secret("password")).await {
+    match login.web(&visitor.origin(), visitor.agent(), &name, &password).await {
         Ok(proof) => enter(&web, &ui, &visitor, &proof, &next).await,
         Err(refusal) => {
             let (status, words) = no_proof(&ui, refusal, "sign-in-wrong")?;
@@ -95,6 +98,7 @@ pub(super) fn no_proof(ui: &Ui, refusal: Refusal, wrong: &'static str) -> Result
     match refusal {
         Refusal::WrongCredentials => Ok((StatusCode::FORBIDDEN, ui.say(wrong))),
         Refusal::SlowDown => Ok((StatusCode::TOO_MANY_REQUESTS, refusal_words(ui, &refusal))),
+        Refusal::Busy => Ok((StatusCode::SERVICE_UNAVAILABLE, refusal_words(ui, &refusal))),
         other => Err(other.into()),
     }
 }

@@ -7,15 +7,14 @@ use super::super::super::extract::{Fields, Member};
 use super::super::super::ui::Ui;
 use super::super::mail::{Spot, apart, asked};
 use crate::mime::attachment::Attachment;
+use crate::mime::compose::Lost;
 use crate::mime::head::Head;
-use crate::mime::people::Person;
+use crate::mime::people::{Person, listed};
 use crate::mime::quote::{self, Start, Whom};
 use crate::mime::view::View;
 use crate::model::address::Address;
 use crate::model::shown;
-use crate::service::draft::{Beginning, DraftText, Mode};
-use crate::service::letter;
-use std::fmt::Display;
+use crate::service::draft::{Beginning, DraftText, Foreign, Mode};
 
 /// Octets of a quoted or forwarded text; the message itself can be attached.
 const QUOTED: usize = 256 << 10;
@@ -92,6 +91,8 @@ pub(super) struct Part {
 pub(super) struct Begun {
     pub beginning: Beginning,
     pub parts: Vec<Part>,
+    /// Of another program's draft: what goes when it is saved.
+    pub lost: Lost,
 }
 
 /// A new message, or what a link asks for.
@@ -101,7 +102,7 @@ pub(super) fn blank(member: &Member, query: &[(String, String)]) -> Begun {
     if let Some(to) = asked(query, "to") {
         text.to = shown::line(&to, 1000);
     }
-    Begun { beginning: Beginning { text, ..Beginning::default() }, parts: Vec::new() }
+    Begun { beginning: Beginning { text, ..Beginning::default() }, ..Begun::default() }
 }
 
 /// An answer, a forward, or a draft of another program's.
@@ -109,34 +110,25 @@ pub(super) fn blank(member: &Member, query: &[(String, String)]) -> Begun {
 /// # Errors
 /// [`Refusal::NotFound`](crate::service::Refusal::NotFound) for a message that is not the member's.
 pub(super) async fn from_message(web: &Web, ui: &Ui, member: &Member, source: Source) -> Result<Begun, Fault> {
+    let Source { spot: Spot { mailbox, uid }, kind } = source;
+    if kind == Kind::Draft {
+        let Foreign { beginning, files, lost } = web.services().drafts.look(member.who(), mailbox, uid).await?;
+        return Ok(Begun { beginning, parts: files.iter().map(|file| part(ui, file, true)).collect(), lost });
+    }
     let reader = &web.services().reader;
-    let message = reader.find(member.who(), source.spot.mailbox, source.spot.uid).await?;
+    let message = reader.find(member.who(), mailbox, uid).await?;
     let whole = reader.whole(&message).await?;
     let raw = whole.original();
-    if source.kind == Kind::Draft {
-        let (read, files) = apart(move || (letter::reopen(&raw), View::of(&raw).attachments)).await?;
-        let sender = letter::known_parties(&read.from).first().map(|party| party.address.to_string());
-        let text = DraftText {
-            sender: sender.unwrap_or_default(),
-            to: read.to,
-            cc: read.cc,
-            bcc: read.bcc,
-            subject: read.subject,
-            body: tame(&read.body),
-        };
-        let parts = files.iter().map(|file| part(ui, file, true)).collect();
-        return Ok(Begun { beginning: Beginning { text, ..Beginning::default() }, parts });
-    }
     let head = Head::of(&raw);
     let own = own_addresses(web, member, &head).await?;
     let at = head.date.map_or(message.row.internal_date, |date| date.to_utc());
-    let above = match source.kind {
+    let above = match kind {
         Kind::Forward => heading(ui, &head, &ui.moment(&at)),
         _ => wrote(ui, &head, &ui.moment(&at)),
     };
     let sender = used_address(&head, &own).unwrap_or_else(|| member.who().address()).clone();
-    let (start, files) = apart(move || start(&raw, source.kind, &own, &above)).await?;
-    let parts = match source.kind {
+    let (start, files) = apart(web, move || start(&raw, kind, &own, &above)).await?;
+    let parts = match kind {
         Kind::Forward => {
             let size = ui.octets(message.row.size);
             let eml = Part { value: WHOLE.to_owned(), name: ui.say("compose-whole"), size, chosen: false };
@@ -146,13 +138,13 @@ pub(super) async fn from_message(web: &Web, ui: &Ui, member: &Member, source: So
     };
     let beginning = Beginning {
         text: text_of(&start, &sender),
-        mode: source.kind.mode(),
-        source: Some((source.spot.mailbox, source.spot.uid)),
+        mode: kind.mode(),
+        source: Some((mailbox, uid)),
         in_reply_to: start.in_reply_to,
         references: start.references,
         form: None,
     };
-    Ok(Begun { beginning, parts })
+    Ok(Begun { beginning, parts, lost: Lost::default() })
 }
 
 fn start(raw: &[u8], kind: Kind, own: &[Address], above: &str) -> (Start, Vec<Attachment>) {
@@ -207,10 +199,6 @@ fn text_of(start: &Start, sender: &Address) -> DraftText {
         subject: start.subject.clone(),
         body: tame(&start.text),
     }
-}
-
-fn listed<T: Display>(people: &[T]) -> String {
-    people.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The line above a quote.

@@ -7,7 +7,7 @@ use super::sheet;
 use super::{Desk, file, href};
 use crate::model::ids::{DraftId, OutboxId};
 use crate::service::Refusal;
-use crate::service::draft::{Beginning, Draft, DraftText, Saved};
+use crate::service::draft::{Beginning, Draft, DraftText, Fate, Saved};
 use axum::response::Response;
 use serde_json::json;
 
@@ -26,6 +26,8 @@ pub(super) enum Note {
     Sending(OutboxId),
     /// The draft was changed elsewhere: this text is one of its own.
     Conflict { theirs: DraftId },
+    /// The same text was sent.
+    Sent,
     /// The draft was sent or discarded elsewhere: this text is one of its own.
     Gone,
 }
@@ -35,14 +37,18 @@ impl Note {
     pub fn redirect(self, id: DraftId) -> Response {
         match self {
             Self::Conflict { theirs } => redirect(&format!("{}?other={theirs}", href(id))),
-            Self::Gone | Self::Sending(_) => redirect(&format!("{}?gone=1", href(id))),
+            // The draft's page says how it stands.
+            Self::Sending(_) | Self::Sent => redirect(&href(id)),
+            Self::Gone => redirect(&format!("{}?gone=1", href(id))),
         }
     }
 
     fn key(self) -> &'static str {
         match self {
             Self::Conflict { .. } => "compose-conflict",
-            Self::Gone | Self::Sending(_) => "compose-gone",
+            Self::Sending(_) => "compose-waiting",
+            Self::Sent => "compose-gone-sent",
+            Self::Gone => "compose-gone",
         }
     }
 }
@@ -58,13 +64,16 @@ pub(super) async fn keep(desk: &Desk, at: Option<DraftId>, form: &Fields, text: 
     let source = Source::of_form(form);
     let Begun { beginning, .. } = begun(desk, source).await?;
     let draft = match source {
-        Some(Source { kind: Kind::Draft, spot }) => match drafts.open_message(who, spot.mailbox, spot.uid).await {
-            Err(Refusal::NotFound) => create(desk, form, text, beginning).await?,
-            other => other?,
-        },
+        Some(Source { kind: Kind::Draft, spot }) => {
+            let keeps = |section: &str| form.all("part").any(|part| part == section);
+            match drafts.open_message(who, spot.mailbox, spot.uid, keeps).await {
+                Err(Refusal::NotFound) => create(desk, form, text, beginning).await?,
+                other => other?,
+            }
+        }
         _ => create(desk, form, text, beginning).await?,
     };
-    let mut kept = match draft.text == *text && draft.sending.is_none() {
+    let mut kept = match draft.text == *text && draft.sending.is_none() && draft.fate.is_none() {
         true => Kept { id: draft.id, revision: draft.revision, note: None, problems: Vec::new() },
         false => save(desk, draft.id, draft.revision, text).await?,
     };
@@ -104,7 +113,13 @@ async fn save(desk: &Desk, id: DraftId, revision: i64, text: &DraftText) -> Resu
                 _ => draft.mode,
             }
         }
-        Err(Refusal::NotFound) => Default::default(),
+        Err(Refusal::NotFound) => match drafts.past(who, id).await? {
+            Some(past) if past.fate == Some(Fate::Sent) && past.text == *text => {
+                return kept(id, past.revision, Some(Note::Sent));
+            }
+            Some(past) => past.mode,
+            None => Default::default(),
+        },
         Err(refusal) => return Err(refusal.into()),
     };
     // The same form once more finds the same new draft.

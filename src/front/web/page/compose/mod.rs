@@ -4,6 +4,7 @@
 mod begin;
 mod doubt;
 mod file;
+mod gone;
 mod keep;
 mod refused;
 mod send;
@@ -78,7 +79,10 @@ async fn resume(
     member: Member,
     At(id): At,
 ) -> Result<Response, Fault> {
-    let draft = web.services().drafts.get(member.who(), id).await?;
+    let draft = match web.services().drafts.get(member.who(), id).await {
+        Err(Refusal::NotFound) => return gone::show(&web, ui, &member, id).await,
+        other => other?,
+    };
     if let Some(outbox) = draft.sending {
         return send::waiting(&web, ui, &member, &draft, outbox).await;
     }
@@ -142,7 +146,7 @@ async fn write(desk: Desk, at: Option<DraftId>, mut form: FileForm) -> Result<Re
     };
     let mut problems = kept.problems.clone();
     let mut count = 0;
-    if matches!(kept.note, Some(Note::Sending(_))) {
+    if matches!(kept.note, Some(Note::Sending(_) | Note::Sent)) {
         form.drop_files().await;
     }
     while let Some(coming) = form.next().await? {
@@ -166,7 +170,11 @@ async fn write(desk: Desk, at: Option<DraftId>, mut form: FileForm) -> Result<Re
     if !problems.is_empty() {
         return again(desk, &kept, problems).await;
     }
-    act(desk, &kept, form.fields().text("act"), count).await
+    match act(desk, &kept, form.fields().text("act"), count).await {
+        // Sent or discarded in another window this very moment: its page says so.
+        Err(Fault::Refused(refusal)) if matches!(*refusal, Refusal::NotFound) => Ok(redirect(&href(kept.id))),
+        other => other,
+    }
 }
 
 /// The draft once more, with what is wrong.
@@ -233,10 +241,10 @@ async fn restore(
     _form: Fields,
 ) -> Result<Response, Fault> {
     match web.services().drafts.undo_discard(member.who(), id).await {
-        // An empty one is gone again; in another window it was taken back before.
-        Ok(()) | Err(Refusal::NotFound) => {}
+        Ok(()) => visitor.tell(&Flash { key: "compose-restored".into(), ..Flash::default() }),
+        // Taken back in another window before, or too late: the draft's page says which.
+        Err(Refusal::NotFound) => {}
         Err(refusal) => return Err(refusal.into()),
     }
-    visitor.tell(&Flash { key: "compose-restored".into(), ..Flash::default() });
     Ok(redirect(&href(id)))
 }

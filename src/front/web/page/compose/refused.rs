@@ -3,9 +3,9 @@
 use super::super::super::error::{Fault, refusal_words};
 use super::super::super::ui::Ui;
 use super::Desk;
+use crate::mime::people::each_typed;
 use crate::service::Refusal;
 use crate::service::draft::DraftText;
-use crate::service::letter;
 use crate::service::outbox::{RecipientFault, RefusedRecipient};
 
 /// The problems of a refusal.
@@ -46,9 +46,8 @@ fn field(refusal: &Refusal) -> Option<&'static str> {
 pub(super) fn recipients(ui: &Ui, text: &DraftText, refused: &[RefusedRecipient]) -> Vec<(&'static str, String)> {
     let mut out = Vec::new();
     for (field, typed) in [("to", &text.to), ("cc", &text.cc), ("bcc", &text.bcc)] {
-        let entries: Vec<String> = letter::each_party(typed)
-            .map(|entry| entry.map_or_else(|typed| typed, |party| party.address.to_string()))
-            .collect();
+        let entries: Vec<String> =
+            each_typed(typed).map(|entry| entry.map_or_else(|bad| bad.text, |(person, _)| person.address)).collect();
         let here = refused.iter().filter(|recipient| entries.contains(&recipient.typed));
         let words: Vec<String> = here.map(|recipient| words(ui, recipient)).collect();
         if !words.is_empty() {

@@ -8,6 +8,7 @@ use super::super::mail::{self, asked};
 use super::begin::{Begun, Kind, Part, Source};
 use super::file::Row;
 use super::href;
+use crate::mime::compose::Lost;
 use crate::model::ids::DraftId;
 use crate::model::shown;
 use crate::service::Refusal;
@@ -33,6 +34,7 @@ pub(super) struct Sheet {
     mode: Mode,
     text: DraftText,
     parts: Vec<Part>,
+    lost: Lost,
     files: Vec<crate::service::upload::Upload>,
     problems: Vec<Remark>,
     doubts: Vec<Remark>,
@@ -94,6 +96,7 @@ impl Sheet {
             mode: begun.beginning.mode,
             text: begun.beginning.text,
             parts: begun.parts,
+            lost: begun.lost,
             files: Vec::new(),
             problems: Vec::new(),
             doubts: Vec::new(),
@@ -111,6 +114,7 @@ impl Sheet {
             mode: draft.mode,
             text: draft.text,
             parts: Vec::new(),
+            lost: Lost::default(),
             files: draft.files,
             problems: Vec::new(),
             doubts: Vec::new(),

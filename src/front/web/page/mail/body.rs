@@ -17,6 +17,7 @@ use crate::model::shown;
 use crate::model::uidset::UidSet;
 use crate::service::Refusal;
 use crate::service::act::{Mark, Selection};
+use crate::service::message::Reading;
 use crate::service::reader::{Opened, Whole};
 use axum::Extension;
 use axum::body::Body;
@@ -32,9 +33,8 @@ use std::time::Duration;
 
 /// `allow-same-origin` lets the page around measure the text; without `allow-scripts` it lets the text do nothing.
 const POLICY: &str = "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
-/// Pictures alone, and over TLS alone: nobody on the way learns what is read, and a page over TLS would not load the
-/// others anyway.
-const WITH_PICTURES: &str = "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'";
+/// Pictures alone, and over TLS alone: nobody on the way learns what is read. Addresses without it are asked with it.
+const WITH_PICTURES: &str = "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data: https:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; upgrade-insecure-requests";
 /// For what is not shown but kept, and for text and pictures that stand alone.
 pub(super) const ALONE: &str = "sandbox; default-src 'none'";
 /// `mailto:` links open here.
@@ -78,7 +78,7 @@ async fn body(State(web): State<Web>, ui: Ui, visitor: Visitor, member: Member, 
     let (_, whole) = open(&web, &member, spot).await?;
     let pictures = has_leave(&web, &visitor, "pictures", spot);
     let (raw, form) = (whole.original(), form(&visitor));
-    let page = apart(move || page(&ui, &raw, form, pictures)).await?;
+    let page = apart(&web, move || page(&ui, &raw, form, pictures)).await?;
     Ok(framed(page, pictures))
 }
 
@@ -86,7 +86,7 @@ fn page(ui: &Ui, raw: &Bytes, form: Form, pictures: bool) -> String {
     let view = View::of(raw);
     let remote = if pictures { Remote::Allowed } else { Remote::Blocked };
     let mut safe = view.page(form, remote, Some(COMPOSE));
-    if safe.html.is_empty() {
+    if html::is_blank(&safe.html) {
         safe.html.push_str("<p>");
         html::escape(&mut safe.html, &ui.say("mail-no-text"));
         safe.html.push_str("</p>");
@@ -146,16 +146,24 @@ async fn mark_seen(web: &Web, member: &Member, spot: Spot) -> Result<(), Fault> 
 }
 
 async fn source(State(web): State<Web>, member: Member, spot: Spot) -> Result<Response, Fault> {
-    let (_, whole) = open(&web, &member, spot).await?;
+    let reader = &web.services().reader;
+    let octets = pieces(reader.source(&reader.find(member.who(), spot.mailbox, spot.uid).await?));
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, ALONE)];
-    Ok((headers, whole.bytes().clone()).into_response())
+    Ok((headers, octets).into_response())
+}
+
+/// A message on its way to a reader who may be slow: no more of it is in memory than the piece at hand.
+fn pieces(reading: Reading) -> Body {
+    Body::from_stream(futures_util::stream::try_unfold(reading, async |mut reading| {
+        Ok::<_, Refusal>(reading.next().await?.map(|octets| (octets, reading)))
+    }))
 }
 
 async fn source_file(State(web): State<Web>, ui: Ui, member: Member, spot: Spot) -> Result<Response, Fault> {
-    let (_, whole) = open(&web, &member, spot).await?;
+    let (message, whole) = open(&web, &member, spot).await?;
     let title = subject(&ui, &crate::mime::head::Head::of(&whole.original()).subject);
     let name = shown::file_name(&format!("{title}.eml"));
-    Ok(file("message/rfc822", &name, whole.bytes().clone().into()))
+    Ok(file("message/rfc822", &name, pieces(web.services().reader.source(&message))))
 }
 
 /// Octets to keep: no browser opens them here.
@@ -203,7 +211,7 @@ mod tests {
 
     #[test]
     fn pictures_widen_the_policy_by_nothing_else() {
-        assert_eq!(WITH_PICTURES.replace(" https:", ""), POLICY);
+        assert_eq!(WITH_PICTURES.replace(" https:", "").replace("; upgrade-insecure-requests", ""), POLICY);
         assert!(!POLICY.contains("allow-scripts") && !POLICY.contains("allow-top-navigation"));
     }
 }

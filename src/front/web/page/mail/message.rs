@@ -144,7 +144,7 @@ async fn message(
     let (sender, form) = (trusted_sender(&web, &origin, Head::of(&raw).from).await?, form(&visitor));
     let once = has_leave(&web, &visitor, "pictures", spot);
     let pictures = once || services.preferences.shows_remote(who, sender.as_ref()).await?;
-    let letter = apart(move || Letter::read(&raw, form, pictures)).await?;
+    let letter = apart(&web, move || Letter::read(&raw, form, pictures)).await?;
     let pane = match &at.q {
         Some(_) => search::pane(&web, &ui, &member, &desk, &at, Some(spot)).await?,
         None => Pane::of(
@@ -381,7 +381,7 @@ async fn print(
     let once = has_leave(&web, &visitor, "pictures", spot);
     let pictures = once || web.services().preferences.shows_remote(member.who(), sender.as_ref()).await?;
     let form = form(&visitor);
-    let letter = apart(move || Letter::read(&raw, form, pictures)).await?;
+    let letter = apart(&web, move || Letter::read(&raw, form, pictures)).await?;
     let hanging = letter.attachments.iter().filter(|part| !part.inline).map(|part| Hanging::of(&ui, spot, part));
     let page = PrintPage {
         top: top(&ui, &message, &letter.head, &origin),

@@ -18,13 +18,14 @@ use super::super::router::Route;
 use super::super::ui::Ui;
 use super::super::visitor::Visitor;
 use crate::model::ids::{MailboxId, Uid};
-use crate::model::mailbox::SpecialUse;
+use crate::model::mailbox::{LeafName, SpecialUse};
 use crate::model::shown;
 use crate::service::Refusal;
 use crate::service::list::{Begin, Folder};
 use crate::service::preference::{Density, Preference};
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
+use std::collections::HashSet;
 
 /// Most characters of a name or subject in a list.
 const TEXT: usize = 300;
@@ -196,7 +197,8 @@ impl Desk {
     pub async fn open(web: &Web, ui: &Ui, member: &Member, current: impl Fn(&Folder) -> bool) -> Result<Self, Fault> {
         let all = web.services().lists.folders(member.who()).await?;
         let wishes = web.services().preferences.get(member.who()).await?;
-        let lines = all.iter().map(|folder| line(ui, &all, folder, current(folder))).collect();
+        let lines =
+            all.iter().zip(nested(&all)).map(|(folder, nested)| line(ui, folder, nested, current(folder))).collect();
         Ok(Self { all, lines, wishes })
     }
 
@@ -219,22 +221,25 @@ impl Desk {
     }
 }
 
-fn line(ui: &Ui, all: &[Folder], folder: &Folder, current: bool) -> FolderLine {
-    let levels = folder.path.levels().len();
-    // Folders below one of a special use stand apart from it: their whole path is their name.
-    let parent_is_above = levels > 1 && {
-        let top = folder.path.prefix(1);
-        all.iter().any(|other| other.path == top && other.special_use.is_none() && !other.path.is_inbox())
-    };
-    let plain = folder.special_use.is_none() && parent_is_above;
+/// Which folders are shown below the one that they lie in. Those below one of a special use stand apart from it: their
+/// whole path is their name.
+fn nested(all: &[Folder]) -> Vec<bool> {
+    let plain = |folder: &&Folder| folder.special_use.is_none() && !folder.path.is_inbox();
+    let tops: HashSet<_> =
+        all.iter().filter(plain).map(|folder| folder.path.levels()).filter(|l| l.len() == 1).collect();
+    let below = |levels: &[LeafName]| levels.len() > 1 && tops.contains(&levels[..1]);
+    all.iter().map(|folder| folder.special_use.is_none() && below(folder.path.levels())).collect()
+}
+
+fn line(ui: &Ui, folder: &Folder, nested: bool, current: bool) -> FolderLine {
     FolderLine {
-        name: if plain { shown::line(folder.path.leaf().as_str(), TEXT) } else { full_name(ui, folder) },
+        name: if nested { shown::line(folder.path.leaf().as_str(), TEXT) } else { full_name(ui, folder) },
         href: if folder.selectable { href(folder) } else { String::new() },
         icon: icon(folder),
         unread: if folder.unread > 0 { folder.unread.to_string() } else { String::new() },
         words: ui.count("mail-unread-count", folder.unread),
         current,
-        depth: if plain { (levels - 1).min(3) } else { 0 },
+        depth: if nested { (folder.path.levels().len() - 1).min(3) } else { 0 },
     }
 }
 
@@ -274,14 +279,14 @@ fn icon(folder: &Folder) -> &'static str {
 }
 
 /// Work on a message that may be large, off the I/O threads.
-pub(super) async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Fault::from(Refusal::Internal(error.into())))
+pub(super) async fn apart<T: Send + 'static>(web: &Web, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Fault> {
+    Ok(web.services().work.run(work).await?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::mailbox::MailboxPath;
 
     #[test]
     fn a_link_carries_the_list_on() {
@@ -292,6 +297,22 @@ mod tests {
         let at = At { q: Some("from:ann & \"x\"".into()), ..At::default() };
         assert_eq!(at.search_href(), "/mail/search?q=from%3Aann+%26+%22x%22");
         assert_eq!(At::default().message_href(spot), "/mail/4/17");
+    }
+
+    fn folder(path: &str, special_use: Option<SpecialUse>) -> Folder {
+        let path = MailboxPath::parse(path).unwrap();
+        Folder { id: MailboxId(1), path, special_use, selectable: true, has_children: false, total: 0, unread: 0 }
+    }
+
+    #[test]
+    fn folders_are_nested_below_plain_ones_alone() {
+        let sent = Some(SpecialUse::Sent);
+        let all = [("INBOX", None), ("INBOX/a", None), ("Sent", sent), ("Sent/b", None), ("c", None), ("c/d/e", None)];
+        let all: Vec<_> = all.into_iter().chain([("c/f", sent), ("g/h", None)]).map(|(p, u)| folder(p, u)).collect();
+        assert_eq!(nested(&all), [false, false, false, false, false, true, false, false]);
+        // All compared with each other would be hours.
+        let many: Vec<_> = (0..200_000).map(|n| folder(&format!("x{n}/y"), None)).chain([folder("x7", None)]).collect();
+        assert_eq!(nested(&many).iter().filter(|nested| **nested).count(), 1);
     }
 
     #[test]

@@ -21,7 +21,6 @@ use axum::http::header;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bytes::Bytes;
 
 /// Octets of a part that is looked at; larger ones are saved.
 const PREVIEW: usize = 16 << 20;
@@ -176,7 +175,7 @@ async fn preview(
     section: Section,
 ) -> Result<Response, Fault> {
     let mut reading = read(&web, &member, spot, &section).await?;
-    let _room = web.services().spool.reserve(reading.encoded_size.min(PREVIEW as u64))?;
+    let room = web.services().spool.reserve(reading.encoded_size.min(PREVIEW as u64))?;
     let mut octets = Vec::new();
     while let Some(piece) = reading.next().await? {
         octets.extend_from_slice(&piece);
@@ -184,9 +183,10 @@ async fn preview(
             return Err(Refusal::TooLarge(PREVIEW as u64).into());
         }
     }
+    let octets = room.hold(octets);
     if reading.media_type == "message/rfc822" {
         let start = format!("{}/part/{}", spot.href(), section.text());
-        return Ok(framed(apart(move || enclosed(&ui, &octets, &start)).await?, false));
+        return Ok(framed(apart(&web, move || enclosed(&ui, &octets, &start)).await?, false));
     }
     let media = match (raster(&octets), sniff(&octets)) {
         (Some(picture), _) => picture,
@@ -194,7 +194,7 @@ async fn preview(
         _ => return Err(Refusal::NotFound.into()),
     };
     let headers = [(header::CONTENT_TYPE, media), (header::CONTENT_SECURITY_POLICY, ALONE)];
-    Ok((headers, Bytes::from(octets)).into_response())
+    Ok((headers, octets).into_response())
 }
 
 /// A message inside a message: who wrote it, its text, and what hangs on it, which lies below its own section.

@@ -120,7 +120,7 @@ pub(super) async fn pane(
     let words = found.as_ref().map_or(String::new(), |found| {
         ui.count(if found.complete { "mail-found" } else { "mail-found-first" }, found.total)
     });
-    let pages = found.as_ref().map_or(0, |found| found.pages);
+    let (number, pages) = found.as_ref().map_or((1, 0), |found| (found.page + 1, found.pages));
     let nothing = Empty { icon: "search", title: ui.say("mail-none-found"), words: ui.say("mail-none-found-words") };
     Ok(Pane {
         name: ui.say("mail-search-title"),

@@ -1,28 +1,33 @@
 //! Messages being written in the browser: saved as they are typed, filed in Drafts for other clients when they are put
 //! aside.
 
-use super::content::new_blob_of;
-use super::letter::{self, ComposedFields, File, Party};
-use super::login::Identity;
-use super::mailbox::Mailboxes;
-use super::message::Messages;
-use super::reader::Reader;
-use super::spool::{Reserved, SpoolRoom};
-use super::submission::Submission;
-use super::upload::{Upload, Uploads};
-use super::{Base, Refusal, Result};
-use crate::model::address::Address;
+mod foreign;
+mod letter;
+
+pub use foreign::Foreign;
+pub(super) use letter::{Loaded, built};
+
+use crate::mime::compose::Copy;
 use crate::model::flags::SystemFlags;
 use crate::model::ids::{DraftId, MailboxId, OutboxId, Uid};
 use crate::model::mailbox::SpecialUse;
 use crate::model::uidset::UidSet;
+use crate::service::content::new_blob_of;
+use crate::service::login::Identity;
+use crate::service::mailbox::Mailboxes;
+use crate::service::message::Messages;
+use crate::service::reader::Reader;
+use crate::service::spool::SpoolRoom;
+use crate::service::submission::Submission;
+use crate::service::upload::{Upload, Uploads};
+use crate::service::{Base, Refusal, Result};
 use crate::store::append::{Job, NewMessage};
 use crate::store::draft::{DraftRow, NewDraft};
 use crate::store::message::Expunge;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 
-pub use crate::store::draft::DraftText;
+pub use crate::store::draft::{DraftText, Fate};
 
 /// Drafts of a member.
 const MOST: i64 = 500;
@@ -76,6 +81,8 @@ pub struct Draft {
     pub updated_at: DateTime<Utc>,
     /// It is being sent, and can't be changed meanwhile.
     pub sending: Option<OutboxId>,
+    /// `None`: it is being written.
+    pub fate: Option<Fate>,
     pub files: Vec<Upload>,
 }
 
@@ -116,7 +123,7 @@ impl Drafts {
         Self { base, mailboxes, messages, reader, uploads, submission, room }
     }
 
-    /// Begins a message, or answers the one that the same form began, as it is now.
+    /// Begins a message, or answers the one that the same form began, as it is now: it may be sent.
     ///
     /// # Errors
     /// [`Refusal::Limit`] for too many drafts or too long a text; [`Refusal::NotFound`] for a source that is not the
@@ -184,6 +191,14 @@ impl Drafts {
         self.whole(who, row).await
     }
 
+    /// A draft that was sent or thrown away within a day, without its files; `None`: nothing is known of it.
+    pub async fn past(&self, who: &Identity, id: DraftId) -> Result<Option<Draft>> {
+        match self.base.store.draft_past(who.account(), id).await? {
+            Some(row) if row.fate.is_some() => Ok(Some(self.whole(who, row).await?)),
+            _ => Ok(None),
+        }
+    }
+
     /// Drafts whose last text is in no message yet: a browser was closed over them. Newest first.
     pub async fn unfiled(&self, who: &Identity) -> Result<Vec<Draft>> {
         let mut out = Vec::new();
@@ -201,6 +216,7 @@ impl Drafts {
             source: row.source,
             updated_at: row.updated_at,
             sending: row.outbox,
+            fate: row.fate,
             files: self.uploads.list(who, Some(row.id)).await?,
             text: row.text,
         })
@@ -230,9 +246,16 @@ impl Drafts {
             source: row.source,
             in_reply_to: row.in_reply_to,
             references: row.references,
-            form: None,
+            form: Some(format!("{id}.{revision}")),
         };
-        let yours = self.add(who, &beginning, Some(id)).await?;
+        // So is the one that made a draft of its own already.
+        let yours = match self.of_form(who, &beginning).await? {
+            Some(own) if own.text == *text && own.fate.is_none() => {
+                return Ok(Saved::Conflict { theirs: id, yours: own.id, revision: own.revision });
+            }
+            Some(_) => self.add(who, &Beginning { form: None, ..beginning }, Some(id)).await?,
+            None => self.add(who, &beginning, Some(id)).await?,
+        };
         Ok(Saved::Conflict { theirs: id, yours, revision: 1 })
     }
 
@@ -253,12 +276,12 @@ impl Drafts {
             {
                 return Ok(row.message);
             }
-            let (files, _budget) = self.load(who, &row).await?;
-            if row.filed == 0 && files.is_empty() && is_empty(&row.text) {
-                let mut tx = self.base.store.begin().await?;
-                tx.draft_remove(id).await?;
-                tx.commit().await?;
-                return Ok(None);
+            let files = self.load(who, &row).await?;
+            if row.filed == 0 && files.enclosures.is_empty() && is_empty(&row.text) {
+                if self.drop_empty(who, &row).await? {
+                    return Ok(None);
+                }
+                continue;
             }
             if let Some(place) = self.file(who, &row, files).await? {
                 return Ok(Some(place));
@@ -267,15 +290,23 @@ impl Drafts {
         Err(Refusal::Unavailable)
     }
 
+    /// Removes a draft in which nothing stands; `false`: there is something now.
+    async fn drop_empty(&self, who: &Identity, row: &DraftRow) -> Result<bool> {
+        let mut tx = self.base.store.begin().await?;
+        let locked = tx.draft_lock(who.account(), row.id).await?.ok_or(Refusal::NotFound)?;
+        if locked.revision != row.revision || !Loaded::are_all(&mut tx, who, row.id, &[]).await? {
+            return Ok(false);
+        }
+        tx.draft_remove(row.id).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
     /// Files the message of a draft; `None`: the draft was changed meanwhile.
-    async fn file(&self, who: &Identity, row: &DraftRow, files: Vec<File>) -> Result<Option<(MailboxId, Uid)>> {
+    async fn file(&self, who: &Identity, row: &DraftRow, files: Loaded) -> Result<Option<(MailboxId, Uid)>> {
         let now = self.base.clock.now();
-        let text = &row.text;
-        let fields = ComposedFields {
-            bcc: letter::known_parties(&text.bcc),
-            ..compose(who, row, letter::known_parties(&text.to), letter::known_parties(&text.cc), files, now)
-        };
-        let bytes = Arc::new(built(fields).await?);
+        let ids = files.ids();
+        let bytes = Arc::new(built(&self.base.work, who, row, files.enclosures, Copy::Draft, now).await?);
         self.messages.check_room(who, bytes.len() as u64).await?;
         let drafts = self.mailboxes.special(who, SpecialUse::Drafts).await?;
         let message = NewMessage {
@@ -290,7 +321,8 @@ impl Drafts {
         let job = Job { blobs: vec![new_blob_of(bytes).await?], messages: vec![message], now };
         let mut tx = self.base.store.begin().await?;
         let locked = tx.draft_lock(who.account(), row.id).await?.ok_or(Refusal::NotFound)?;
-        if locked.revision != row.revision || locked.outbox.is_some() {
+        let is_same = locked.revision == row.revision && locked.outbox.is_none();
+        if !is_same || !Loaded::are_all(&mut tx, who, row.id, &ids).await? {
             return Ok(None);
         }
         let old = locked.message.map(|(mailbox, _)| mailbox);
@@ -301,54 +333,6 @@ impl Drafts {
         tx.draft_filed(row.id, Some((drafts, uid)), row.revision).await?;
         tx.commit_for_certain(&self.base.store).await?;
         Ok(Some((drafts, uid)))
-    }
-
-    /// The draft that was filed as this message; `None`: the browser has made none of it.
-    pub async fn of_message(&self, who: &Identity, mailbox: MailboxId, uid: Uid) -> Result<Option<Draft>> {
-        match self.base.store.draft_of_message(who.account(), mailbox, uid).await? {
-            Some(row) => Ok(Some(self.whole(who, row).await?)),
-            None => Ok(None),
-        }
-    }
-
-    /// The draft of a message in Drafts: the one that was filed as it, or a new one made of what another client wrote.
-    ///
-    /// # Errors
-    /// [`Refusal::NotFound`]; [`Refusal::Busy`] without byte budget; [`Refusal::TooLarge`] for files that don't fit a
-    /// message; [`Refusal::Limit`].
-    pub async fn open_message(&self, who: &Identity, mailbox: MailboxId, uid: Uid) -> Result<Draft> {
-        if let Some(draft) = self.of_message(who, mailbox, uid).await? {
-            return Ok(draft);
-        }
-        let message = self.reader.find(who, mailbox, uid).await?;
-        let whole = self.reader.whole(&message).await?;
-        let raw = whole.original();
-        let read = tokio::task::spawn_blocking(move || letter::reopen(&raw)).await;
-        let read = read.map_err(|e| Refusal::Internal(e.into()))?;
-        drop(whole);
-        let text = DraftText {
-            sender: letter::known_parties(&read.from).first().map_or_else(String::new, |p| p.address.to_string()),
-            to: read.to,
-            cc: read.cc,
-            bcc: read.bcc,
-            subject: read.subject,
-            body: read.body.replace('\0', ""),
-        };
-        let beginning =
-            Beginning { text, in_reply_to: read.in_reply_to, references: read.references, ..Beginning::default() };
-        let id = self.create(who, &beginning).await?.id;
-        for path in &read.files {
-            if let Err(refusal) = self.uploads.take_part(who, Some(id), &message, path).await {
-                let mut tx = self.base.store.begin().await?;
-                tx.draft_remove(id).await?;
-                tx.commit().await?;
-                return Err(refusal);
-            }
-        }
-        let mut tx = self.base.store.begin().await?;
-        tx.draft_filed(id, Some((mailbox, uid)), 1).await?;
-        tx.commit().await?;
-        self.get(who, id).await
     }
 
     /// Throws a draft away, with its message in Drafts; for a day it can be had back.
@@ -367,62 +351,23 @@ impl Drafts {
         Ok(tx.commit().await?)
     }
 
-    /// Has a draft back that was thrown away, also in Drafts.
+    /// Has a draft back that was thrown away, also in Drafts where there is room.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`] if it is not there any more.
+    /// [`Refusal::NotFound`] if it is not there any more, or was sent.
     pub async fn undo_discard(&self, who: &Identity, id: DraftId) -> Result<()> {
         let mut tx = self.base.store.begin().await?;
         if !tx.draft_revive(who.account(), id).await? {
             return Err(Refusal::NotFound);
         }
         tx.commit().await?;
-        self.close(who, id).await.map(|_| ())
-    }
-
-    /// A draft's files in memory, and the budget for a message made of them.
-    pub(super) async fn load(&self, who: &Identity, row: &DraftRow) -> Result<(Vec<File>, Reserved)> {
-        let rows = self.base.store.upload_list(who.account(), Some(row.id)).await?;
-        let octets: u64 = rows.iter().map(|row| row.size).sum();
-        // The files, the message, and what is compressed of it.
-        let budget = self.room.reserve(octets * 3 + row.text.body.len() as u64)?;
-        let mut out = Vec::with_capacity(rows.len());
-        for row in rows {
-            let bytes = self.base.store.blob_bytes(row.blob).await?;
-            out.push(File { name: row.name, media_type: row.media_type, bytes });
+        // What could not be filed is offered at the next visit.
+        let row = self.base.store.draft_get(who.account(), id).await?;
+        if row.is_some_and(|row| !is_empty(&row.text)) {
+            let _ = self.close(who, id).await;
         }
-        Ok((out, budget))
+        Ok(())
     }
-}
-
-/// The message of a draft, without Bcc.
-pub(super) fn compose(
-    who: &Identity,
-    row: &DraftRow,
-    to: Vec<Party>,
-    cc: Vec<Party>,
-    files: Vec<File>,
-    date: DateTime<Utc>,
-) -> ComposedFields {
-    let address = Address::parse(&row.text.sender).unwrap_or_else(|_| who.address().clone());
-    ComposedFields {
-        from: Party { name: who.name().to_owned(), address },
-        to,
-        cc,
-        bcc: Vec::new(),
-        subject: row.text.subject.clone(),
-        body: row.text.body.clone(),
-        date,
-        message_id: row.message_id.clone(),
-        in_reply_to: row.in_reply_to.clone(),
-        references: row.references.clone(),
-        files,
-    }
-}
-
-/// Encoding large files is work for elsewhere than the I/O threads.
-pub(super) async fn built(fields: ComposedFields) -> Result<Vec<u8>> {
-    tokio::task::spawn_blocking(move || fields.build()).await.map_err(|e| Refusal::Internal(e.into()))?
 }
 
 /// Removes the copy that other clients see, if it is still there. Its mailbox is locked anew: what this transaction
