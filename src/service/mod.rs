@@ -175,7 +175,7 @@ pub struct Options {
     pub clock: Clock,
     /// From the key file.
     pub keys: seal::Keys,
-    /// Addresses that are never slowed or shut out.
+    /// Who is never slowed or shut out.
     pub exempt: login::Exempt,
     /// This host's name, for message ids and reports.
     pub hostname: String,

@@ -34,7 +34,7 @@ mod web_admin;
 mod web_compose;
 mod web_entry;
 mod web_kept;
-mod web_routes;
 mod web_mail;
+mod web_routes;
 mod web_setup;
 mod writing;

@@ -88,9 +88,9 @@ struct KeptFormPage {
 }
 
 /// A form that nothing was done with, to be sent again; none where it would not say the same.
-fn kept_form(ui: Ui, fault: &Fault, fields: Fields) -> Result<Response, Ui> {
+fn kept_form(ui: Ui, fault: &Fault, fields: Fields) -> Result<Response, Box<Ui>> {
     if !ui.wants_page() || !fields.is_whole_when_carried() {
-        return Err(ui);
+        return Err(Box::new(ui));
     }
     let (status, key) = status(fault);
     let (words, token) = match fault {
@@ -109,7 +109,7 @@ pub(super) async fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response
     let fault = match (fault, visitor.take_kept()) {
         (Fault::SignIn, Some(fields)) => Fault::SignedOut(fields),
         (fault, Some(fields)) if status(&fault).0 == StatusCode::SERVICE_UNAVAILABLE => {
-            return kept_form(ui, &fault, fields).unwrap_or_else(|ui| in_words(visitor, ui, &fault));
+            return kept_form(ui, &fault, fields).unwrap_or_else(|ui| in_words(visitor, *ui, &fault));
         }
         (fault, _) => fault,
     };
@@ -125,7 +125,7 @@ pub(super) async fn page(web: &Web, visitor: &Visitor, fault: Fault) -> Response
         Fault::OldForm(ref fields) | Fault::SignedOut(ref fields) => match kept_form(ui, &fault, fields.clone()) {
             Ok(kept) => kept,
             Err(ui) if ui.wants_page() && matches!(fault, Fault::SignedOut(_)) => redirect(&ui.sign_in_url()),
-            Err(ui) => in_words(visitor, ui, &fault),
+            Err(ui) => in_words(visitor, *ui, &fault),
         },
         Fault::Unproved(fields) => match super::page::sudo::ask(web, visitor, ui, fields).await {
             Ok(asked) => asked,
@@ -177,9 +177,7 @@ fn status(fault: &Fault) -> (StatusCode, &'static str) {
         Fault::TooMuch => (StatusCode::PAYLOAD_TOO_LARGE, "too-much"),
         Fault::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
         // These have pages of their own.
-        Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => {
-            (StatusCode::FORBIDDEN, "foreign")
-        }
+        Fault::Unproved(_) | Fault::Unfinished(_) | Fault::Unclaimed => (StatusCode::FORBIDDEN, "foreign"),
     }
 }
 

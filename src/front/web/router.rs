@@ -62,7 +62,9 @@ const HEADERS: [(&str, &str); 7] = [
 pub(super) fn build(web: Web) -> Router {
     let mut pages = Router::new();
     for Route { path, handler, access, .. } in page::routes() {
-        let handler = handler.route_layer(from_fn_with_state(web.clone(), move |State(web), request, next| admit(access, web, request, next)));
+        let handler = handler.route_layer(from_fn_with_state(web.clone(), move |State(web), request, next| {
+            admit(access, web, request, next)
+        }));
         pages = pages.route(path, handler);
     }
     let pages = pages
