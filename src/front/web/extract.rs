@@ -143,7 +143,11 @@ impl Fields {
 
     /// Whether it says the same when it is sent again without what must not be shown.
     pub fn is_whole_when_carried(&self) -> bool {
-        !self.0.is_empty() && !self.0.iter().any(|(name, value)| is_secret(name) && !value.is_empty())
+        !self.0.iter().any(|(name, value)| is_secret(name) && !value.is_empty())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Adds a field that came in another way.

@@ -203,7 +203,7 @@ impl Visitor {
     /// Remembers the form that was sent, for as long as the request takes: where nothing can be done with it now, it is
     /// shown again. One with something secret in it is not.
     pub fn keep(&self, fields: &Fields) {
-        if fields.is_whole_when_carried() {
+        if !fields.is_empty() && fields.is_whole_when_carried() {
             *self.0.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(fields.clone());
         }
     }
