@@ -42,8 +42,10 @@ sql! {
         "WHERE d.account = $1 AND d.mailbox = $2 AND d.uid = $3 AND d.discarded_at IS NULL ORDER BY d.id DESC LIMIT 1");
     DRAFT_OF_FORM = draft_columns!("WHERE d.account = $1 AND d.form = $2");
     /// Those whose last text no other client can see yet.
-    DRAFT_UNFILED = draft_columns!(
-        "WHERE d.account = $1 AND d.discarded_at IS NULL AND d.filed < d.revision AND o.id IS NULL ORDER BY d.updated_at DESC");
+    DRAFT_UNFILED = "
+        SELECT d.id, d.subject, d.updated_at FROM draft d LEFT JOIN outbox o ON o.draft = d.id
+        WHERE d.account = $1 AND d.discarded_at IS NULL AND d.filed < d.revision AND o.id IS NULL
+        ORDER BY d.updated_at DESC LIMIT $2";
     DRAFT_SAVE = "
         UPDATE draft SET sender = $4, to_text = $5, cc_text = $6, bcc_text = $7, subject = $8, body = $9,
             revision = revision + 1, updated_at = $10
@@ -198,9 +200,9 @@ impl Store {
         row.as_ref().map(draft_row).transpose()
     }
 
-    /// Drafts with text that is in no message yet, newest first.
-    pub async fn draft_unfiled(&self, account: AccountId) -> Result<Vec<DraftRow>> {
-        sqlx::query(DRAFT_UNFILED).bind(account).fetch_all(self.read()).await?.iter().map(draft_row).collect()
+    /// Drafts with text that is in no message yet, newest first: id, subject, when they were changed.
+    pub async fn draft_unfiled(&self, account: AccountId, most: i64) -> Result<Vec<(DraftId, String, DateTime<Utc>)>> {
+        Ok(sqlx::query_as(DRAFT_UNFILED).bind(account).bind(most).fetch_all(self.read()).await?)
     }
 
     /// Writes the text if nobody has since `revision`, and the draft is not being sent; answers the new revision.

@@ -4,7 +4,9 @@ use super::{BODY, Beginning, Draft, DraftText, Drafts};
 use crate::mime::attachment::Attachment;
 use crate::mime::compose::{Lost, Reopened, reopen};
 use crate::mime::people::listed;
+use crate::model::flags::SystemFlags;
 use crate::model::ids::{DraftId, MailboxId, Uid};
+use crate::model::mailbox::SpecialUse;
 use crate::service::login::Identity;
 use crate::service::reader::Opened;
 use crate::service::{Refusal, Result};
@@ -30,11 +32,18 @@ impl Drafts {
     /// Reads a message as a draft, and stores nothing.
     ///
     /// # Errors
-    /// [`Refusal::NotFound`]; [`Refusal::Busy`] without byte budget; [`Refusal::Limit`] for a text that is longer than
+    /// [`Refusal::NotFound`], also for what is no draft; [`Refusal::Busy`] without byte budget; [`Refusal::Limit`] for a text that is longer than
     /// texts are: going on with it would lose its end.
     pub async fn look(&self, who: &Identity, mailbox: MailboxId, uid: Uid) -> Result<Foreign> {
+        self.read(&self.find(who, mailbox, uid).await?).await
+    }
+
+    /// A message that is a draft by its flag or its folder: a link must not make one of what a stranger wrote.
+    async fn find(&self, who: &Identity, mailbox: MailboxId, uid: Uid) -> Result<Opened> {
         let message = self.reader.find(who, mailbox, uid).await?;
-        self.read(&message).await
+        let is_draft =
+            message.special_use == Some(SpecialUse::Drafts) || message.flags.contains(SystemFlags::DRAFT);
+        if is_draft { Ok(message) } else { Err(Refusal::NotFound) }
     }
 
     async fn read(&self, message: &Opened) -> Result<Foreign> {
@@ -71,7 +80,7 @@ impl Drafts {
         if let Some(draft) = self.of_message(who, mailbox, uid).await? {
             return Ok(draft);
         }
-        let message = self.reader.find(who, mailbox, uid).await?;
+        let message = self.find(who, mailbox, uid).await?;
         let Foreign { beginning, files, .. } = self.read(&message).await?;
         // Opened in two windows at once, or again after a crash, it is one draft.
         let form = Some(format!("message {mailbox}.{uid}"));

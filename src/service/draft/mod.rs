@@ -31,6 +31,8 @@ pub use crate::store::draft::{DraftText, Fate};
 
 /// Drafts of a member.
 const MOST: i64 = 500;
+/// Of those that were left unfinished so many are told of.
+const UNFILED: i64 = 5;
 /// Octets of the text, of a list of addresses, of the subject.
 const BODY: usize = 1 << 20;
 const LIST: usize = 64 << 10;
@@ -93,6 +95,14 @@ pub enum Saved {
     Kept { revision: i64 },
     /// The draft was changed elsewhere since. Both are kept: this text is a draft of its own now.
     Conflict { theirs: DraftId, yours: DraftId, revision: i64 },
+}
+
+/// One that was left unfinished, as a list tells of it.
+#[derive(Debug, Clone)]
+pub struct Unfiled {
+    pub id: DraftId,
+    pub subject: String,
+    pub updated_at: DateTime<Utc>,
 }
 
 /// Keeps drafts. Cheap to clone.
@@ -199,13 +209,10 @@ impl Drafts {
         }
     }
 
-    /// Drafts whose last text is in no message yet: a browser was closed over them. Newest first.
-    pub async fn unfiled(&self, who: &Identity) -> Result<Vec<Draft>> {
-        let mut out = Vec::new();
-        for row in self.base.store.draft_unfiled(who.account()).await? {
-            out.push(self.whole(who, row).await?);
-        }
-        Ok(out)
+    /// Drafts whose last text is in no message yet: a browser was closed over them. The newest few, without their texts.
+    pub async fn unfiled(&self, who: &Identity) -> Result<Vec<Unfiled>> {
+        let rows = self.base.store.draft_unfiled(who.account(), UNFILED).await?;
+        Ok(rows.into_iter().map(|(id, subject, updated_at)| Unfiled { id, subject, updated_at }).collect())
     }
 
     async fn whole(&self, who: &Identity, row: DraftRow) -> Result<Draft> {

@@ -154,7 +154,11 @@ async fn a_rich_draft_of_another_program_says_what_goes() {
     let mut desk = Desk::new().await;
     let raw = "From: ann@example.test\r\nTo: bob@example.test\r\nSubject: Rich\r\nContent-Type: multipart/related; boundary=r\r\n\r\n--r\r\nContent-Type: text/html\r\n\r\n<b>Look:</b> <img src=\"cid:1@x\">\r\n--r\r\nContent-Type: image/png; name=p.png\r\nContent-ID: <1@x>\r\n\r\npng\r\n--r--\r\n";
     let spot = desk.mail(raw).await;
-    let page = desk.browser.get(&format!("/mail/compose?draft={spot}")).await;
+    let place = format!("/mail/compose?draft={spot}");
+    assert_eq!(desk.browser.get(&place).await.status, 404, "what a stranger wrote is nobody's draft");
+    let marked = "UPDATE message SET flags = flags | 16";
+    desk.house.damage(marked).await;
+    let page = desk.browser.get(&place).await;
     assert_eq!((field(&page, "body").trim(), field(&page, "to").as_str()), ("Look:", "bob@example.test"));
     assert!(page.text().contains("the formatting is gone") && page.body.contains("p.png"), "{}", page.text());
     // A picture that is not to go along stays behind.
@@ -164,6 +168,7 @@ async fn a_rich_draft_of_another_program_says_what_goes() {
     assert_eq!(desk.subjects("Drafts").await, ["Rich"]);
     assert!(desk.subjects("INBOX").await.is_empty());
     let plain = desk.mail(LETTER).await;
+    desk.house.damage(marked).await;
     let page = desk.browser.get(&format!("/mail/compose?draft={plain}")).await;
     assert!(!page.text().contains("formatting"), "{}", page.text());
 }

@@ -44,6 +44,12 @@ async fn a_message_is_shown_with_all_that_belongs_to_it() {
     let print = desk.get(&format!("{path}/print")).await;
     assert_eq!(find(&print, r#"<iframe class="msg sheet" [^>]*src="([^"]*)""#), frame);
     assert!(print.text().contains("bob@x.test") && !print.body.contains("/mail/act"));
+    // The text fills a window where that page leads there, and by no link from elsewhere.
+    desk.browser.headers.push(("sec-fetch-dest", "document".into()));
+    assert_eq!(desk.browser.get(&format!("{path}/body")).await.header("location"), path);
+    let alone = find(&print, r#"<a href="([^"]*alone=[^"]*)""#);
+    assert_eq!(desk.browser.get(&alone).await.status, 200);
+    desk.browser.headers.pop();
     let headers = desk.get(&format!("{path}/headers")).await;
     assert!(
         headers.text().contains("Message-ID")

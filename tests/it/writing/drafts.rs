@@ -57,7 +57,7 @@ async fn a_draft_is_saved_filed_and_opened_again() {
 async fn a_draft_of_another_client_is_opened_with_its_files() {
     let desk = Desk::new().await;
     let text = "From: Ann <ann@example.test>\r\nTo: \"Doe, J\" <j@x.test>\r\nBcc: eve@x.test\r\nSubject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\nIn-Reply-To: <0@x>\r\nReferences: <00@x> <0@x>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n--b\r\nContent-Type: image/png; name=\"a.png\"\r\nContent-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n--b--\r\n";
-    let uid = deliver(&desk.house, "ann", text).await;
+    let uid = desk.foreign(text).await;
     let inbox = desk.id(&desk.ann, "INBOX").await;
     let drafts = &desk.services().drafts;
     let draft = drafts.open_message(&desk.ann, inbox, uid, |_| true).await.unwrap();
@@ -123,7 +123,7 @@ async fn a_draft_of_any_program_gives_its_text_back() {
         (part("text/plain", "7bit", &long), long.trim_end().to_owned()),
         (part("text/html", "7bit", "<p>Hello <b>Bob</b></p><p>Ann</p>"), "Hello Bob\n\nAnn".into()),
     ] {
-        let uid = deliver(&desk.house, "ann", &raw).await;
+        let uid = desk.foreign(&raw).await;
         let draft = drafts.open_message(&desk.ann, inbox, uid, |_| true).await.unwrap();
         assert_eq!(draft.text.body.trim_end(), text, "{raw}");
         // Kept here it goes out flowed, and comes back as it was.
@@ -146,7 +146,7 @@ async fn a_rich_draft_opens_in_words_and_keeps_its_pictures() {
     let desk = Desk::new().await;
     let drafts = &desk.services().drafts;
     let inbox = desk.id(&desk.ann, "INBOX").await;
-    let uid = deliver(&desk.house, "ann", RICH).await;
+    let uid = desk.foreign(RICH).await;
     let read = drafts.look(&desk.ann, inbox, uid).await.unwrap();
     assert_eq!((read.lost.formatting, read.lost.reply_to, read.beginning.text.body.trim()), (true, true, "Look:"));
     assert_eq!(read.files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["1.2", "2"]);
@@ -167,7 +167,7 @@ async fn a_rich_draft_opens_in_words_and_keeps_its_pictures() {
     let raw = desk.text(&desk.ann, &desk.lines(&desk.ann, "Drafts").await[0]).await;
     assert!(raw.contains("aGVsbG8=") && raw.contains("\r\nSubject: inner\r\n\r\nhi"), "{raw}");
     // Without some of its files it is another message.
-    let uid = deliver(&desk.house, "ann", RICH).await;
+    let uid = desk.foreign(RICH).await;
     let draft = drafts.open_message(&desk.ann, inbox, uid, |section| section == "2").await.unwrap();
     assert_eq!(names(&draft.files), ["message.eml message/rfc822"]);
     let (_, filed) = drafts.close(&desk.ann, draft.id).await.unwrap().unwrap();
@@ -181,7 +181,7 @@ async fn a_text_that_is_too_long_is_not_opened_and_cut() {
     let desk = Desk::new().await;
     let inbox = desk.id(&desk.ann, "INBOX").await;
     let long = part("text/plain", "7bit", &"word\r\n".repeat(220_000));
-    let uid = deliver(&desk.house, "ann", &long).await;
+    let uid = desk.foreign(&long).await;
     let drafts = &desk.services().drafts;
     assert!(matches!(drafts.look(&desk.ann, inbox, uid).await, Err(Refusal::Limit(_))));
     assert!(matches!(drafts.open_message(&desk.ann, inbox, uid, |_| true).await, Err(Refusal::Limit(_))));
@@ -216,7 +216,7 @@ async fn what_is_discarded_comes_back_where_the_mailbox_is_full() {
     let address = Address::parse("ann@example.test").unwrap();
     desk.services().accounts.set_quota(&Actor::command_line(), &address, Some(10)).await.unwrap();
     drafts.undo_discard(&desk.ann, id).await.unwrap();
-    assert_eq!(drafts.unfiled(&desk.ann).await.unwrap()[0].text.subject, "full");
+    assert_eq!(drafts.unfiled(&desk.ann).await.unwrap()[0].subject, "full");
     assert!(drafts.past(&desk.ann, id).await.unwrap().is_none());
     assert!(matches!(drafts.close(&desk.ann, id).await, Err(Refusal::OverQuota)), "and its text is kept");
     assert_eq!(drafts.get(&desk.ann, id).await.unwrap().text.subject, "full");

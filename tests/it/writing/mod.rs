@@ -49,6 +49,13 @@ impl Desk {
         held(self.services().outbox.send(&self.ann, draft, 1).await.unwrap())
     }
 
+    /// A message in her Inbox that another program has marked as a draft.
+    async fn foreign(&self, raw: &str) -> u32 {
+        let uid = deliver(&self.house, "ann", raw).await;
+        self.house.damage(&format!("UPDATE message SET flags = flags | 16 WHERE uid = {uid}")).await;
+        uid
+    }
+
     /// Lines of a folder of somebody, newest first.
     async fn lines(&self, who: &Identity, folder: &str) -> Vec<Line> {
         let id = self.id(who, folder).await;

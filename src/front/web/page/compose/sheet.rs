@@ -12,14 +12,11 @@ use crate::mime::compose::Lost;
 use crate::model::ids::DraftId;
 use crate::model::shown;
 use crate::service::Refusal;
-use crate::service::draft::{Draft, DraftText, Mode};
+use crate::service::draft::{Draft, DraftText, Mode, Unfiled};
 use askama::Template;
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
-/// Unfinished drafts that are offered.
-const OFFERED: usize = 5;
 
 /// A field, and a sentence about it.
 type Remark = (&'static str, String);
@@ -232,10 +229,10 @@ async fn unfinished(web: &Web, ui: &Ui, member: &Member, sheet: &Sheet) -> Resul
         return Ok(Vec::new());
     }
     let drafts = web.services().drafts.unfiled(member.who()).await?;
-    let line = |draft: Draft| {
-        let subject = shown::line(&draft.text.subject, 100);
+    let line = |draft: Unfiled| {
+        let subject = shown::line(&draft.subject, 100);
         let subject = if subject.is_empty() { ui.say("compose-no-subject") } else { subject };
         (href(draft.id), ui.say2("compose-unfinished-one", "subject", subject, "at", ui.brief(&draft.updated_at)))
     };
-    Ok(drafts.into_iter().take(OFFERED).map(line).collect())
+    Ok(drafts.into_iter().map(line).collect())
 }

@@ -3,7 +3,7 @@
 //! The frame has no script and no form, loads nothing, and may not move the page around it: it is sandboxed twice, by
 //! its element and by its own policy, and what it shows was made safe before (`mime/html`).
 
-use super::super::super::error::{Fault, data};
+use super::super::super::error::{Fault, data, redirect};
 use super::super::super::extract::Member;
 use super::super::super::router::{Access, Route, route};
 use super::super::super::ui::Ui;
@@ -22,7 +22,7 @@ use crate::service::reader::{Opened, Whole};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use base64::Engine;
@@ -74,7 +74,20 @@ pub(super) fn form(visitor: &Visitor) -> Form {
     if asked(&query(visitor), "form").as_deref() == Some("plain") { Form::Plain } else { Form::Rich }
 }
 
-async fn body(State(web): State<Web>, ui: Ui, visitor: Visitor, member: Member, spot: Spot) -> Result<Response, Fault> {
+/// In its frame, or alone where the page to print leads: a link to it in a message would show a stranger's page under our
+/// own address.
+async fn body(
+    State(web): State<Web>,
+    ui: Ui,
+    visitor: Visitor,
+    member: Member,
+    spot: Spot,
+    headers: HeaderMap,
+) -> Result<Response, Fault> {
+    let fills_window = headers.get("sec-fetch-dest").is_some_and(|dest| dest == "document");
+    if fills_window && !has_leave(&web, &visitor, "alone", spot) {
+        return Ok(redirect(&spot.href()));
+    }
     let (_, whole) = open(&web, &member, spot).await?;
     let pictures = has_leave(&web, &visitor, "pictures", spot);
     let (raw, form) = (whole.original(), form(&visitor));

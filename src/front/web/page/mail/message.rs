@@ -363,6 +363,8 @@ struct PrintPage {
     top: Top,
     here: String,
     frame: String,
+    /// The same as a page.
+    alone: String,
     hanging: Vec<Hanging>,
 }
 
@@ -383,10 +385,13 @@ async fn print(
     let form = form(&visitor);
     let letter = apart(&web, move || Letter::read(&raw, form, pictures)).await?;
     let hanging = letter.attachments.iter().filter(|part| !part.inline).map(|part| Hanging::of(&ui, spot, part));
+    let frame = frame(&web, &visitor, spot, form, pictures);
+    let alone = leave(&web, &visitor, "alone", spot);
     let page = PrintPage {
         top: top(&ui, &message, &letter.head, &origin),
         here: spot.href(),
-        frame: frame(&web, &visitor, spot, form, pictures),
+        alone: format!("{frame}{}alone={alone}", if frame.contains('?') { '&' } else { '?' }),
+        frame,
         hanging: hanging.collect(),
         ui,
     };
