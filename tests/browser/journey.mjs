@@ -53,7 +53,8 @@ async function turnedAway(page, words) {
 
 async function claim(page) {
   await fine(page, await page.goto(`${web}/sign-in`), 'unclaimed');
-  await fine(page, await page.goto(link), 'you');
+  await fine(page, await page.goto(link), 'claim');
+  await fine(page, await press(page, 'Begin'), 'you');
   await page.getByLabel('Your name').fill('Ada Berg');
   await page.getByLabel('Your address').fill(ada.address);
   await page.getByLabel('Password', { exact: true }).fill('too short');

@@ -8,7 +8,7 @@ use crate::model::ids::{DraftId, UploadId};
 use crate::service::login::Identity;
 use crate::service::places::Places;
 use crate::service::spool::Reserved;
-use crate::service::{Refusal, Result};
+use crate::service::Result;
 use crate::store::Tx;
 use crate::store::draft::DraftRow;
 use chrono::{DateTime, Utc};
