@@ -41,8 +41,7 @@ impl Drafts {
     /// A message that is a draft by its flag or its folder: a link must not make one of what a stranger wrote.
     async fn find(&self, who: &Identity, mailbox: MailboxId, uid: Uid) -> Result<Opened> {
         let message = self.reader.find(who, mailbox, uid).await?;
-        let is_draft =
-            message.special_use == Some(SpecialUse::Drafts) || message.flags.contains(SystemFlags::DRAFT);
+        let is_draft = message.special_use == Some(SpecialUse::Drafts) || message.flags.contains(SystemFlags::DRAFT);
         if is_draft { Ok(message) } else { Err(Refusal::NotFound) }
     }
 
