@@ -49,7 +49,9 @@ async fn a_letter_sent_in_a_session_that_is_over_goes_on_after_signing_in() {
     }
     // One signs in beside it; the page asks once more, since it was made before.
     browser.sign_in("ann", PASSWORD).await;
-    let again = send(&mut browser, "/mail/compose", &fields).await;
+    let asks = send(&mut browser, "/mail/compose", &fields).await;
+    assert_eq!((asks.status, kept(&asks)), (403, fields));
+    let again = send(&mut browser, "/mail/compose", &kept(&asks)).await;
     assert!(again.status == 303, "{} {}", again.status, again.text());
     let page = browser.follow(again).await;
     assert!(page.body.contains("\nOne\n\n  two\n") && page.body.contains("Long letter"), "{}", page.body);

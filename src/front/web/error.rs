@@ -89,7 +89,8 @@ struct KeptFormPage {
 
 /// A form that nothing was done with, to be sent again; none where it would not say the same.
 fn kept_form(ui: Ui, fault: &Fault, fields: Fields) -> Result<Response, Box<Ui>> {
-    if !ui.wants_page() || !fields.is_whole_when_carried() {
+    let is_old = matches!(fault, Fault::OldForm(_));
+    if !ui.wants_page() || !(is_old || fields.is_whole_when_carried()) {
         return Err(Box::new(ui));
     }
     let (status, key) = status(fault);
@@ -100,7 +101,11 @@ fn kept_form(ui: Ui, fault: &Fault, fields: Fields) -> Result<Response, Box<Ui>>
     };
     let title = ui.say(&format!("fault-{key}-title"));
     let (action, fields, signed_out) = (ui.path().to_owned(), fields.carried(), matches!(fault, Fault::SignedOut(_)));
-    Ok(rendered(status, &KeptFormPage { ui, title, words, signed_out, action, token, fields }))
+    let mut answer = rendered(status, &KeptFormPage { ui, title, words, signed_out, action, token, fields });
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    Ok(answer)
 }
 
 /// Makes the page of a fault.

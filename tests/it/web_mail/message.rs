@@ -150,7 +150,7 @@ async fn hostile_messages_are_held() {
 async fn opens_everywhere(desk: &mut Desk, name: &str, value: &str) {
     let path = href(value);
     let page = desk.get(&path).await;
-    let ours = Regex::new(r#"<script [a-z= "]*src="/static/[^"]*"></script>|<iframe class="msg sheet"[^>]*></iframe>|<(form|input|link|svg)\b[^>]*>|<meta name="[^"]*" content=["'][^"']*["']>"#).unwrap();
+    let ours = Regex::new(r#"<script [a-z= "]*src="/static/[^"]*"( integrity="sha384-[A-Za-z0-9+/]*")?></script>|<iframe class="msg sheet"[^>]*></iframe>|<(form|input|link|svg)\b[^>]*>|<meta name="[^"]*" content=["'][^"']*["']>"#).unwrap();
     for (place, page) in [
         ("page", page.body.clone()),
         ("print", desk.get(&format!("{path}/print")).await.body),

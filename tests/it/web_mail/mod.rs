@@ -76,7 +76,7 @@ impl Desk {
 
     /// Presses the button of the notice.
     async fn undo(&mut self, page: &Answer) -> Answer {
-        let form = Regex::new(r#"<form method="post" action="(/mail/[^"]*)"><input type="hidden" name="csrf" value="[^"]*"><button class="button" name="undo" value="([^"]*)">"#).unwrap();
+        let form = Regex::new(r#"<form method="post" action="(/mail/[^"]*)"><input type="hidden" name="csrf" value="[^"]*"><button class="button" name="undo" value="([^"]*)"[^>]*>"#).unwrap();
         let found = form.captures(&page.body).unwrap_or_else(|| panic!("no undo: {}", page.text()));
         let (action, token) = (found[1].replace("&#38;", "&"), found[2].to_owned());
         let answer = self.browser.post(&action, &[("undo", &token)]).await;

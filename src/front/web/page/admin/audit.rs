@@ -256,7 +256,8 @@ mod tests {
         read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/service"), &mut text);
         let dotted = Regex::new(r#""([a-z_]+\.[a-z_]+)""#).unwrap();
         let mut all: Vec<String> = dotted.captures_iter(&text).map(|found| found[1].to_owned()).collect();
-        all.retain(|name| definition(name).is_none());
+        // Settings and names of files look the same.
+        all.retain(|name| definition(name).is_none() && !name.ends_with(".eml"));
         all.sort();
         all.dedup();
         all

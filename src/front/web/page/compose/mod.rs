@@ -152,6 +152,11 @@ async fn write(desk: Desk, at: Option<DraftId>, mut form: FileForm) -> Result<Re
     while let Some(coming) = form.next().await? {
         match file::take(&desk, kept.id, &coming, &mut form).await {
             Ok(_) => count += 1,
+            // Another press of the same button was faster.
+            Err(Refusal::InUse(_)) => {
+                form.drop_files().await;
+                return Ok(redirect(&href(kept.id)));
+            }
             Err(refusal) => {
                 form.drop_files().await;
                 problems.push(("file", file::words(&desk.ui, &coming.name, refusal)?));
