@@ -53,12 +53,32 @@ for (const [name, scroll, viewport] of [
     assert.equal(await page.locator('[data-row]').count(), rows);
     assert.equal(await unread(page), count + 3);
     assert.equal(await page.locator('#live').innerText(), '3 new messages – show');
-    await go(page, () => bar.click());
-    for (const subject of subjects) assert.equal(await row(page, subject).count(), 1, subject);
+    await bar.click();
+    for (const subject of subjects) await row(page, subject).waitFor();
     assert.equal(await bar.count(), 0);
     assert.equal(await unread(page), count + 3);
+    assert.equal(await page.evaluate(() => document.activeElement.localName), 'h1', 'the list is renewed where it stands');
+    // From now on it is told of what comes after that.
+    assert.match(await letter(`Number 4 ${name}`, emi), /^250/);
+    await page.getByRole('link', { name: 'One new message – show' }).waitFor();
   });
 }
+
+walk('the list is renewed beside a message that stays open', async (enter) => {
+  const { page } = await enter({ as: emi, at: '/mail' });
+  await go(page, () => page.locator('[data-list] a').first().click());
+  const subject = await page.getByRole('heading', { level: 1 }).innerText();
+  const address = page.url();
+  await page.locator('iframe.msg').evaluate((frame) => (frame.isTheSame = true));
+  const unreadInbox = async () => Number(await page.locator('#folder-list a[href="/mail"] .count').innerText());
+  assert.match(await letter('Beside a message', emi), /^250/);
+  await page.getByRole('link', { name: 'One new message – show' }).click();
+  await row(page, 'Beside a message').waitFor();
+  assert.deepEqual([await page.getByRole('heading', { level: 1 }).innerText(), page.url()], [subject, address]);
+  assert.ok(await page.locator('iframe.msg').evaluate((frame) => frame.isTheSame));
+  assert.equal(await page.locator('[data-row] [aria-current]').count(), 1);
+  assert.ok((await unreadInbox()) > 0);
+});
 
 walk('after signing out the way back shows nothing', async (enter) => {
   const { page } = await enter({ as: hanna, at: '/mail' });
