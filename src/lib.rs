@@ -31,6 +31,12 @@
 //! A message is written in the browser: `service/draft` keeps it as it is typed, `service/upload` its files,
 //! `service/outbox` checks all of it, holds it back while it can be undone, and takes it the same way by `service/dispatch`.
 //!
+//! A page is asked for: `front/web/connection` speaks HTTP, `front/web/visitor` finds out who asks, `front/web/router`
+//! turns away who may not see it at all, `front/web/extract` takes a form that only a page of ours can have made, the
+//! handler in `front/web/page` asks a service, which checks the right, and a template of `templates/` shows what came of
+//! it; `front/web/error` has words for everything that can go wrong. A message is shown by `mime/view`, made safe by
+//! `mime/html`, in a frame of its own.
+//!
 //! # Where this differs from the first plan
 //!
 //! - What every line-based door does alike to sign somebody in is `front/sign_in`, beside the doors.

@@ -156,7 +156,11 @@ async fn while_the_database_is_away_pages_say_so_and_come_back() {
     assert_eq!(answer.status, 503);
     assert!(!answer.body.contains("http-equiv") && answer.text().contains("Send it now"), "{}", answer.text());
     let answer = browser.post("/sudo", &[("password", PASSWORD)]).await;
-    assert!(!answer.body.contains("http-equiv") && answer.text().contains("nothing is done twice"), "{}", answer.text());
+    assert!(
+        !answer.body.contains("http-equiv") && answer.text().contains("nothing is done twice"),
+        "{}",
+        answer.text()
+    );
     assert!(browser.cookies.contains_key("__Host-ms"), "nobody is signed out by that");
     house.database_back().await;
     // The page asks again by itself; connections that broke are found out one by one.

@@ -3,6 +3,28 @@
 use crate::model::shown;
 use ammonia::Url;
 use std::fmt::Write as _;
+use std::net::IpAddr;
+
+/// Whether a host is the reader's own machine or something in their house: no sender has a picture there, but many a router
+/// takes a GET for an order (RFC 6890, RFC 6761, RFC 6762).
+pub(super) fn is_near(host: &str) -> bool {
+    let name = host.trim_end_matches('.');
+    let near = |end: &str| name.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    match name.trim_matches(['[', ']']).parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V4(address)) => {
+            let [a, b, ..] = address.octets();
+            let shared = a == 100 && b & 0xc0 == 64;
+            address.is_private() || address.is_loopback() || address.is_link_local() || a == 0 || shared
+        }
+        Ok(IpAddr::V6(address)) => {
+            address.is_loopback()
+                || address.is_unspecified()
+                || address.is_unique_local()
+                || address.is_unicast_link_local()
+        }
+        Err(_) => !name.contains('.') || ["localhost", "local", "internal", "home.arpa"].into_iter().any(near),
+    }
+}
 
 /// Longest address that is followed.
 pub const LONGEST: usize = 8 << 10;

@@ -56,6 +56,20 @@ fn links_say_where_they_lead() {
 }
 
 #[test]
+fn no_picture_is_fetched_from_the_readers_own_network() {
+    let near = "127.0.0.1 192.168.0.1 10.1.2.3 172.16.0.9 169.254.1.1 100.64.0.1 0.0.0.0 [::1] [fd00::1] [fe80::1] \
+        [::ffff:10.0.0.1] localhost a.localhost router printer.local nas.home.arpa. 2130706433 0x7f.1";
+    for host in near.split_whitespace() {
+        let made = made_safe(&format!("<img src='https://{host}/set?dns=1'>x"), Remote::Allowed);
+        assert_eq!((made.html.as_str(), made.remote), ("<img>x", 0), "{host}");
+    }
+    for host in ["192.0.2.1", "172.32.0.1", "100.128.0.1", "[2001:db8::1]", "localhost.example.test", "notlocal.test"] {
+        let made = made_safe(&format!("<img src='https://{host}/a.png'>x"), Remote::Allowed);
+        assert!(made.html.contains("src=\"https://"), "{host}: {}", made.html);
+    }
+}
+
+#[test]
 fn remote_images_wait_for_the_reader() {
     let html = "<img src=//canary.example.test/a.gif><img src=https://canary.example.test/b.gif srcset='c 2x'>";
     assert_eq!(made_safe(html, Remote::Blocked).remote, 2);

@@ -144,6 +144,9 @@ impl<'a, 'p> Writer<'a, 'p> {
         let secure = format!("https:{address}");
         let address = if address.starts_with("//") { &secure } else { address };
         let Some(Target::Web(url)) = Target::parse(address) else { return None };
+        if link::is_near(url.host_str().unwrap_or_default()) {
+            return None;
+        }
         match self.options.remote {
             Remote::Allowed => Some(url.as_str().to_owned()),
             Remote::Blocked => {

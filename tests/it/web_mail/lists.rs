@@ -193,7 +193,11 @@ async fn new_mail_is_told_to_pages_that_are_open() {
     tokio::spawn(async move { watchers.run().await });
     desk.mail("INBOX", "a").await;
     let page = desk.get("/mail").await;
-    assert!(page.body.contains("<p class=\"new-mail\" data-new-bar") && page.body.contains("since=2\" hidden>"), "{}", page.body);
+    assert!(
+        page.body.contains("<p class=\"new-mail\" data-new-bar") && page.body.contains("since=2\" hidden>"),
+        "{}",
+        page.body
+    );
     let events = find(&page, r#"data-events="([^"]*)""#);
     let mut stream = desk.browser.listen(&events).await;
     assert_eq!(stream.status, 200);
