@@ -171,6 +171,19 @@ async fn too_many_tries_are_told_alike_for_everybody() {
 }
 
 #[tokio::test]
+async fn too_many_names_from_one_place_shut_it() {
+    let house = house().await;
+    house.services.settings.set(&Actor::command_line(), "login.failures_peer", "5").await.unwrap();
+    let mut browser = Browser::new(&house);
+    for n in 0..5 {
+        says(&browser.sign_in(&format!("guess{n}"), "wrong").await, 403, "Name or password is wrong");
+    }
+    says(&browser.sign_in("ann", PASSWORD).await, 429, "try again in 15 minutes");
+    browser.peer = [198, 51, 100, 1];
+    leads(&browser.sign_in("ann", PASSWORD).await, "/");
+}
+
+#[tokio::test]
 async fn one_waits_as_long_as_the_setting_says() {
     let house = house().await;
     house.services.settings.set(&Actor::command_line(), "login.window", "2h").await.unwrap();

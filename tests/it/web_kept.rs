@@ -76,6 +76,18 @@ async fn what_is_secret_is_typed_again() {
 }
 
 #[tokio::test]
+async fn a_form_with_files_of_another_session_waits_for_its_sender() {
+    let (house, mut browser) = desk().await;
+    // The token that it has now is one of a stranger's page.
+    browser.sign_in("ann", PASSWORD).await;
+    let page = browser.post_files("/mail/compose", &LETTER, &[("plan.txt", b"the plan")]).await;
+    assert_eq!(page.status, 403);
+    assert!(kept(&page).contains(&("subject".into(), "Long letter".into())), "{}", page.text());
+    let ann = house.web("ann", PASSWORD).await;
+    assert!(house.services.drafts.unfiled(&ann).await.unwrap().is_empty(), "nothing was stored");
+}
+
+#[tokio::test]
 async fn files_are_asked_for_again() {
     let (_house, mut browser) = desk().await;
     sign_out_elsewhere(&browser).await;

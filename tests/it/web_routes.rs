@@ -2,6 +2,7 @@
 
 use crate::harness::browser::Browser;
 use crate::harness::house::House;
+use chrono::TimeDelta;
 use hyper::Method;
 use mailstead::front::web::table;
 use mailstead::model::address::Address;
@@ -64,4 +65,45 @@ async fn the_table_tells_the_methods_of_each_route() {
             assert_eq!(answer.status != 405, said, "{method} {path}");
         }
     }
+}
+
+/// Whoever may do things to others is signed out when they are away for half a day; nobody stays for ever.
+#[tokio::test]
+async fn sessions_have_an_end() {
+    let house = House::new().await;
+    let mut olga = owner(&house).await;
+    house.clock.advance(TimeDelta::hours(11));
+    assert_eq!(olga.get("/admin/people").await.status, 200);
+    house.clock.advance(TimeDelta::hours(13));
+    assert_eq!(olga.get("/admin/people").await.status, 303);
+    house.member("ann", PASSWORD).await;
+    let mut ann = Browser::new(&house);
+    ann.sign_in("ann", PASSWORD).await;
+    for _ in 0..8 {
+        house.clock.advance(TimeDelta::days(11));
+        assert_eq!(ann.get("/mail").await.status, 200);
+    }
+    house.clock.advance(TimeDelta::days(3));
+    assert_eq!(ann.get("/mail").await.status, 303, "ninety days are over");
+}
+
+/// A password is chosen by whose it is.
+#[tokio::test]
+async fn no_page_sets_somebody_elses_password() {
+    let house = House::new().await;
+    let mut browser = owner(&house).await;
+    house.member("bob", PASSWORD).await;
+    let bob = house.services.accounts.show(&Address::parse("bob@example.test").unwrap()).await.unwrap().id;
+    let mut seen = 0;
+    for route in table().as_array().unwrap() {
+        let of_admins = matches!(route["access"].as_str(), Some("admin" | "owner"))
+            && !route["path"].as_str().unwrap().starts_with("/_gallery");
+        if !of_admins || !route["methods"].as_str().unwrap().contains("GET") {
+            continue;
+        }
+        let page = browser.get(&with(route["path"].as_str().unwrap(), &bob.to_string())).await;
+        assert!(!page.body.contains("new-password") && !page.body.contains(PASSWORD), "{}", route["path"]);
+        seen += u32::from(page.status == 200);
+    }
+    assert!(seen > 8, "{seen}");
 }

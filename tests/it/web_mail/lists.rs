@@ -166,24 +166,30 @@ async fn folders_are_made_renamed_and_removed() {
 }
 
 #[tokio::test]
-async fn trash_is_emptied_after_a_question_and_filled_again() {
+async fn trash_and_junk_are_emptied_after_a_question_and_filled_again() {
     let mut desk = Desk::new().await;
-    desk.mail("Trash", "a").await;
-    desk.mail("Trash", "b").await;
-    let trash = desk.id("Trash").await;
+    for folder in ["Trash", "Junk"] {
+        is_emptied(&mut desk, folder).await;
+    }
+    let inbox = desk.id("INBOX").await;
+    assert_eq!(desk.browser.get(&format!("/mail/{inbox}/empty")).await.status, 404);
+    assert_eq!(desk.browser.post(&format!("/mail/{inbox}/empty"), &[("uidnext", "9")]).await.status, 403);
+}
+
+async fn is_emptied(desk: &mut Desk, folder: &str) {
+    desk.mail(folder, "a").await;
+    desk.mail(folder, "b").await;
+    let trash = desk.id(folder).await;
     let list = desk.get(&format!("/mail/{trash}")).await;
     assert!(list.body.contains(&format!("href=\"/mail/{trash}/empty\"")));
     let page = desk.get(&format!("/mail/{trash}/empty")).await;
     assert!(page.text().contains("2 messages will be removed for good"), "{}", page.text());
     let uidnext = page.value("uidnext").unwrap();
-    desk.mail("Trash", "came since").await;
+    desk.mail(folder, "came since").await;
     let answer = desk.browser.post(&format!("/mail/{trash}/empty"), &[("uidnext", &uidnext)]).await;
     let page = desk.browser.follow(answer).await;
     assert!(page.text().contains("2 messages are removed.") && rows(&page).len() == 1, "{}", page.text());
     assert_eq!(rows(&desk.undo(&page).await).len(), 3);
-    let inbox = desk.id("INBOX").await;
-    assert_eq!(desk.browser.get(&format!("/mail/{inbox}/empty")).await.status, 404);
-    assert_eq!(desk.browser.post(&format!("/mail/{inbox}/empty"), &[("uidnext", "9")]).await.status, 403);
 }
 
 #[tokio::test]
