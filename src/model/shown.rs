@@ -58,6 +58,12 @@ pub fn line(text: &str, most: usize) -> String {
     if out.is_ascii() { out } else { out.nfc().collect() }
 }
 
+/// Whether it is shown as it is, and no other text looks the same by its form alone: NFKC, nothing invisible, nothing that
+/// reorders, no blank (RFC 8265 §3.3.1).
+pub fn is_plain(text: &str) -> bool {
+    text.nfkc().eq(text.chars()) && line(text, usize::MAX) == text && !text.contains(char::is_whitespace)
+}
+
 /// A file name that is nothing but a name on every system: no path, no control, no reserved word. Empty: there was none.
 ///
 /// The extension survives the bound: it is what tells a person what a file is.

@@ -459,6 +459,23 @@ async fn twenty_thousand_people_are_paged_and_found() {
     }
 }
 
+#[tokio::test]
+async fn addresses_are_what_they_look_like() {
+    let house = community().await;
+    let (olga, accounts) = (acting(&house.services, "olga").await, &house.services.accounts);
+    let bob = address("bob@example.test");
+    for bad in ["be\u{200b}n", "b\u{202e}ev", "abu\u{ad}se", "admin\u{200b}", "\u{ff41}dmin", "\"a b\"", "a\u{a0}b"] {
+        let bad = address(&format!("{bad}@example.test"));
+        let invited = accounts.invite(&olga, &person(&bad.to_string(), Role::Member)).await;
+        assert!(matches!(invited, Err(Refusal::Invalid(_))), "{bad:?}");
+        let alias = accounts.alias_add(&olga, &bad, std::slice::from_ref(&bob)).await;
+        assert!(matches!(alias, Err(Refusal::Invalid(_))), "{bad:?}");
+    }
+    for good in ["zo\u{eb}", "михаил", "देवनागरी", "o'hara", "a_b-c.d"] {
+        accounts.invite(&olga, &person(&format!("{good}@example.test"), Role::Member)).await.unwrap();
+    }
+}
+
 fn owner(name: &str) -> NewOwner {
     NewOwner { name: "Olga".into(), address: address(name), password: secret("a bicycle in the rain") }
 }

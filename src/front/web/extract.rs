@@ -60,6 +60,10 @@ impl<T: DeserializeOwned> FromRequestParts<Web> for Query<T> {
     type Rejection = Fault;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Fault> {
+        // No text that is searched for has a NUL, and the database takes none.
+        if parts.uri.query().is_some_and(|query| query.contains("%00")) {
+            return Err(Fault::Unreadable);
+        }
         let read = extract::Query::from_request_parts(parts, web).await;
         read.map(|extract::Query(value)| Self(value)).map_err(|_| Fault::NoPage)
     }

@@ -1,6 +1,6 @@
 //! Aliases and further addresses.
 
-use super::{Accounts, Actor, Also, hold};
+use super::{Accounts, Actor, Also, hold, seemly};
 use crate::model::address::Address;
 use crate::model::ids::{AccountId, DomainId};
 use crate::service::{Refusal, Result};
@@ -24,6 +24,7 @@ impl Accounts {
         if alias.key().contains('+') {
             return Err(Refusal::Invalid("an address has no + before its @: what follows one is a detail"));
         }
+        seemly(&alias.key())?;
         actor.must_name(alias)?;
         let mut ends = Vec::new();
         for target in targets {

@@ -19,6 +19,7 @@ use crate::model::address::{Address, Domain, fold_local};
 use crate::model::ids::{AccountId, DomainId};
 use crate::model::mailbox::SpecialUse;
 use crate::model::secret::Secret;
+use crate::model::shown;
 use crate::store::Tx;
 use crate::store::account::{AccountRow, NewAccount};
 use chrono::{DateTime, Utc};
@@ -342,9 +343,19 @@ pub(super) fn quota_fits(quota: Option<u64>) -> Result<()> {
     Err(Refusal::Invalid("a quota is at most 1024 TiB"))
 }
 
+/// Whether people can tell an address by looking at it: one that needs quotes, or hides something, is none to give.
+pub(super) fn seemly(local: &str) -> Result<()> {
+    let fits = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    if local.chars().all(fits) && shown::is_plain(local) {
+        return Ok(());
+    }
+    Err(Refusal::Invalid("an address given here has no blanks and no quotes, and nothing that can't be seen"))
+}
+
 /// Whether an account may be called so.
 pub(super) fn usable(address: &Address, name: &str) -> Result<()> {
     let local = fold_local(address.local());
+    seemly(&local)?;
     if RESERVED.contains(&local.as_str()) {
         return Err(Refusal::Invalid("postmaster and abuse lead to the owners and can't be an account"));
     }

@@ -58,3 +58,4 @@ refusal-a-whole-number-within-the-limits = A whole number within the limits.
 refusal-a-duration-within-the-limits-such-as-90s-5m-4h-or-5d = A duration within the limits, such as 90s, 5m, 4h or 5d.
 refusal-an-address-has-no-before-its-what-follows-one-is-a-detail = An address has no + before its @: what stands behind one is for its owner to choose.
 refusal-only-an-owner-gives-or-takes-this-name-it-speaks-for-the = Only an owner can give or take this name, for it speaks for the whole domain. Choose another one, or ask an owner.
+refusal-an-address-given-here-has-no-blanks-and-no-quotes-and-nothing = An address given here has no blanks and no quotes, and nothing that can’t be seen.

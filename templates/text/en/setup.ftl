@@ -52,9 +52,9 @@ setup-host-hint = Such as mail.example.org. A change takes effect when Mailstead
 setup-host-fixed = The configuration file mailstead.toml says so. To change it, change it there and restart.
 setup-host-wrong = A host name has two or more parts with dots between them, such as mail.example.org, and is no number.
 
-setup-domain-words = Mail for { $domain } is taken from now on. For other servers to find the way, two records belong into the DNS of the domain. Whoever looks after it can add them.
+setup-domain-words = Mail for { $domain } is taken from now on. For other servers to find the way, a record belongs into the DNS of the domain. Whoever looks after it can add it.
 setup-domain-mx = To receive mail
-setup-domain-spf = So that others trust it
+setup-domain-out = Mail to other domains goes by the smarthost that mailstead.toml names under [outbound]; without one it waits here.
 setup-domain-host = The name { $host } itself needs an A or AAAA record with the address of this server.
 setup-domain-button = Go on
 

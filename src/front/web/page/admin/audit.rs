@@ -133,6 +133,7 @@ fn fields(entry: &AuditEntry, value: Option<&Value>) -> Map<String, Value> {
 fn value_words(ui: &Ui, entry: &AuditEntry, field: &str, value: &Value) -> String {
     match (field, value) {
         ("quota", Value::Null) => ui.say("person-quota-common"),
+        ("quota", value) if value == 0 => ui.say("person-no-limit"),
         ("quota", value) => value.as_u64().map_or_else(String::new, |octets| ui.binary(octets)),
         ("role", Value::String(role)) if ui.knows(&format!("role-{role}")) => ui.say(&format!("role-{role}")),
         ("since" | "expires", Value::String(at)) if let Ok(at) = DateTime::parse_from_rfc3339(at) => {

@@ -333,7 +333,11 @@ async fn set_quota(
     match done {
         Ok(quota) => {
             let before = desk.known.person.quota_of_its_own().map_or_else(String::new, |octets| octets.to_string());
-            let thing = quota.map_or_else(|| ui.say("person-quota-common"), |octets| ui.binary(octets));
+            let thing = match quota {
+                None => ui.say("person-quota-common"),
+                Some(0) => ui.say("person-no-limit"),
+                Some(octets) => ui.binary(octets),
+            };
             Ok(desk.done(&visitor, "quota", &thing, "/quota", &before))
         }
         Err(problems) => desk.ask_again(ui, "quota", problems?, |edit| edit.quota = typed).await,

@@ -74,7 +74,6 @@ struct DomainPage {
     host: String,
     /// Records of the domain, as a zone file has them.
     mx: String,
-    spf: String,
 }
 
 #[derive(Template)]
@@ -215,8 +214,8 @@ async fn ask_domain(State(web): State<Web>, ui: Ui, visitor: Visitor) -> Result<
     let Owner { progress, session, .. } = opened(&web, &visitor).await?;
     let frame = frame(&ui, 4, &progress.done);
     let (domain, host) = (session.who.address().domain().to_string(), hostname(&web));
-    let (mx, spf) = (format!("{domain}. MX 10 {host}."), format!("{domain}. TXT \"v=spf1 mx -all\""));
-    Ok(show(&DomainPage { ui, frame, domain, host, mx, spf }))
+    let mx = format!("{domain}. MX 10 {host}.");
+    Ok(show(&DomainPage { ui, frame, domain, host, mx }))
 }
 
 async fn domain(State(web): State<Web>, visitor: Visitor, _form: Fields) -> Result<Response, Fault> {
