@@ -573,3 +573,18 @@ async fn the_look_goes_with_the_person() {
     browser.sign_in("bob", PASSWORD).await;
     assert!(browser.get("/settings/look").await.body.contains("data-theme=\"system\""), "his own, at her browser");
 }
+
+#[tokio::test]
+async fn what_is_no_page_binds_nobody() {
+    let house = house().await;
+    let mut browser = Browser::new(&house);
+    browser.get("/sign-in").await;
+    let bound = browser.cookies["__Host-ms-pre"].clone();
+    let mut early = Browser::new(&house);
+    early.headers.push(("accept", "text/event-stream".into()));
+    assert_eq!(early.get("/mail/live?box=1&since=1").await.status, 204);
+    assert!(early.cookies.is_empty(), "{:?}", early.cookies);
+    browser.headers.push(("x-script", "1".into()));
+    browser.get("/mail").await;
+    assert_eq!(browser.cookies["__Host-ms-pre"], bound);
+}
