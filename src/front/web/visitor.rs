@@ -293,7 +293,9 @@ pub(super) async fn receive(State(web): State<Web>, mut request: Request, next: 
     }
     // What has no form needs nothing to bind one to: it would take the place of what the page to sign in was bound to
     // while both were on their way.
-    let is_wanted = |cookie: &Cookie<'_>| is_html || cookie.name() != STRANGER || cookie.value().is_empty();
+    let is_wanted = |cookie: &Cookie<'_>| {
+        (is_html && visitor.wants_page()) || cookie.name() != STRANGER || cookie.value().is_empty()
+    };
     for cookie in visitor.take_cookies().into_iter().filter(is_wanted) {
         if let Ok(value) = HeaderValue::from_str(&cookie.to_string()) {
             answer.headers_mut().append(header::SET_COOKIE, value);
