@@ -1,8 +1,13 @@
 //! What was filled in is not lost: forms that come when nothing can be done with them are shown again, to be sent later.
 
-use crate::harness::browser::{Answer, Browser};
+use crate::harness::browser::{Answer, Browser, site};
 use crate::harness::house::House;
+use mailstead::front::web::{Site, serve};
+use mailstead::net::listener::Accepted;
+use mailstead::net::stream::Stream;
 use regex::Regex;
+use tokio::io::{AsyncWriteExt, DuplexStream};
+use tokio_util::sync::CancellationToken;
 
 const PASSWORD: &str = "correct horse battery";
 const LETTER: [(&str, &str); 4] =
@@ -64,6 +69,47 @@ async fn a_form_from_elsewhere_is_not_kept() {
     browser.headers.push(("sec-fetch-site", "cross-site".into()));
     let page = browser.post("/mail/compose", &LETTER).await;
     assert!(page.status == 303 && kept(&page).is_empty(), "{} {}", page.status, page.text());
+}
+
+/// A stranger's form that does not come to its end.
+async fn begun(site: &Site) -> DuplexStream {
+    let (ours, mut theirs) = Stream::memory();
+    let accepted = Accepted {
+        stream: ours,
+        peer: ([192, 0, 2, 9], 40_000).into(),
+        local: ([127, 0, 0, 1], 443).into(),
+        shutdown: CancellationToken::new(),
+    };
+    tokio::spawn(serve(accepted, site.clone()));
+    let head = "POST /mail/compose HTTP/1.1\r\nHost: mail.example.test\r\nContent-Length: 1000000\r\n\r\nbody=";
+    theirs.write_all(head.as_bytes()).await.unwrap();
+    theirs
+}
+
+#[tokio::test]
+async fn strangers_forms_are_read_a_few_at_a_time() {
+    let (house, _) = desk().await;
+    let site = site(&house.services);
+    let mut browser = Browser::at(site.clone());
+    let mut asks = async || browser.post("/mail/compose", &LETTER).await.status;
+    assert_eq!(asks().await, 401, "there is a place");
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        held.push(begun(&site).await);
+    }
+    until(&mut asks, 303).await;
+    drop(held);
+    until(&mut asks, 401).await;
+}
+
+async fn until(asks: &mut impl AsyncFnMut() -> u16, status: u16) {
+    for _ in 0..1000 {
+        if asks().await == status {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("never {status}");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ use crate::net::tls::ServerTls;
 use crate::service::Services;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// Sent where the limits turn a plain connection away.
 pub const TURNED_AWAY: &[u8] =
@@ -56,12 +57,15 @@ struct Inner {
     services: Services,
     text: text::Catalogues,
     streams: page::Streams,
+    /// Places for forms that are read though nobody is signed in.
+    salvages: Semaphore,
 }
 
 impl Web {
     fn new(options: Options, services: Services) -> Self {
         let (text, streams) = (text::Catalogues::load(), page::Streams::default());
-        Self(Arc::new(Inner { options, services, text, streams }))
+        let salvages = Semaphore::new(upload::SALVAGES);
+        Self(Arc::new(Inner { options, services, text, streams, salvages }))
     }
 
     fn services(&self) -> &Services {

@@ -18,6 +18,8 @@ use std::time::Duration;
 use tokio::io::AsyncRead;
 use tokio_util::io::StreamReader;
 
+/// Forms that are read at once for nobody who is known: with a form's most octets each that is 32 MiB.
+pub(super) const SALVAGES: usize = 16;
 /// A browser that says nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(30);
 /// Octets that may wait for somebody to read them: fields, and what stands between parts.
@@ -176,8 +178,10 @@ fn boundary(request: &Request) -> Option<String> {
     multer::parse_boundary(kind).ok()
 }
 
-/// Keeps what a form says that no handler will read; one from elsewhere, or one that can't be read, is dropped.
+/// Keeps what a form says that no handler will read; one from elsewhere, or one that can't be read, is dropped. So is one
+/// that finds no place: strangers send what they like, and this is read for them too.
 pub(super) async fn salvage(request: Request, web: &Web) {
+    let Ok(_place) = web.0.salvages.try_acquire() else { return };
     let boundary = boundary(&request);
     let (mut parts, body) = request.into_parts();
     let Ok(visitor) = Visitor::from_request_parts(&mut parts, web).await else { return };
@@ -212,15 +216,18 @@ impl FileForm {
 
     /// The form without its files, to be shown again. Sent once more it would do its act without them: it loses that.
     fn repeatable(&self) -> Fields {
-        let brings_files = self.files.as_ref().is_some_and(|files| files.current.is_some());
-        if brings_files { self.fields.clone().without("act") } else { self.fields.clone() }
+        if self.brings_files() { self.fields.clone().without("act") } else { self.fields.clone() }
     }
 
     /// The same once all has come, as far as it is worth waiting for: the browser reads the answer when it has sent all.
     async fn fields_alone(mut self) -> Fields {
-        let brings_files = self.files.as_ref().is_some_and(|files| files.current.is_some());
+        let brings_files = self.brings_files();
         self.drop_files().await;
         if brings_files { self.fields.without("act") } else { self.fields }
+    }
+
+    fn brings_files(&self) -> bool {
+        self.files.as_ref().is_some_and(|files| files.current.is_some())
     }
 
     fn is_ours(&self, parts: &Parts, visitor: &Visitor, web: &Web) -> bool {
