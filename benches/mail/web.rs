@@ -152,16 +152,7 @@ async fn load(bench: &Bench, tls: &ClientTls, who: &Browser, path: &str) -> Vec<
 /// A browser of somebody who owns the server, with twenty thousand people to look through.
 async fn owner(bench: &Bench, tls: &ClientTls, house: &House) -> Browser {
     let mut sql = sqlx::PgConnection::connect_with(&bench.database("mailstead")).await.expect("database");
-    let people = "
-        INSERT INTO account (domain, local, name, name_key, uidvalidity_last, created_at)
-        SELECT 1, 'user' || n, 'Name ' || n, 'name ' || n, 1, now() FROM generate_series(1, 20000) n;
-        INSERT INTO address (domain, local, account, is_primary, created_at)
-        SELECT domain, local, id, true, now() FROM account WHERE local LIKE 'user%';
-        INSERT INTO credential (account, kind, sealed, created_at)
-        SELECT id, 1, 'x', now() FROM account WHERE local LIKE 'user%';
-        INSERT INTO mailbox (account, name, uidvalidity, created_at)
-        SELECT id, 'INBOX', 1, now() FROM account WHERE local LIKE 'user%';
-        ANALYZE";
+    let people = include_str!("../../tests/corpus/people.sql");
     sqlx::raw_sql(people).execute(&mut sql).await.expect("people");
     let address = Address::parse("o@example.test").expect("address");
     let (actor, password) = (Actor::command_line(), Secret::new(PASSWORD.to_owned()));

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 #[test]
 fn browser_rig_notices_every_fault() {
-    script("selftest", &[], Duration::from_secs(180));
+    script("selftest", &[], Duration::from_secs(600));
 }
 
 /// A script against a demo of its own, which has an address book, mail and members of every role.
@@ -26,32 +26,32 @@ fn on_demo(name: &str, environment: &[(&str, &str)], limit: Duration) {
 
 #[test]
 fn browser_keeps_sessions_and_forms_to_their_owner() {
-    on_demo("session", &[], Duration::from_secs(180));
+    on_demo("session", &[], Duration::from_secs(600));
 }
 
 #[test]
 fn browser_writes_and_sends() {
-    on_demo("compose", &[], Duration::from_secs(180));
+    on_demo("compose", &[], Duration::from_secs(600));
 }
 
 #[test]
 fn browser_reads_mail() {
-    on_demo("reading", &[], Duration::from_secs(240));
+    on_demo("reading", &[], Duration::from_secs(600));
 }
 
 #[test]
 fn browser_holds_hostile_messages_in_their_frame() {
-    script("corpus", &[], Duration::from_secs(180));
+    script("corpus", &[], Duration::from_secs(600));
 }
 
 #[test]
 fn browser_lets_no_hostile_message_out() {
-    on_demo("frame", &[], Duration::from_secs(420));
+    on_demo("frame", &[], Duration::from_secs(900));
 }
 
 #[test]
 fn browser_shows_hostile_names_as_text() {
-    on_demo("names", &[], Duration::from_secs(180));
+    on_demo("names", &[], Duration::from_secs(600));
 }
 
 #[test]
@@ -62,12 +62,12 @@ fn browser_opens_every_message() {
         eprintln!("SKIPPED: the real messages, as ../shared/mail is not there");
     }
     let environment = [("MAILSTEAD_MAILS", mails.to_str().unwrap())];
-    on_demo("everything", if there { &environment } else { &[] }, Duration::from_secs(420));
+    on_demo("everything", if there { &environment } else { &[] }, Duration::from_secs(900));
 }
 
 #[test]
 fn browser_reads_mail_in_large_text() {
-    on_demo("large", &[], Duration::from_secs(180));
+    on_demo("large", &[], Duration::from_secs(600));
 }
 
 /// From an empty data directory to a community; `scripts`: on or off.
@@ -78,7 +78,7 @@ fn journey(scripts: &str) {
     let link = said.split_whitespace().find(|word| word.starts_with("https://")).unwrap();
     let web = ready["web"].as_str().unwrap();
     let environment = [("MAILSTEAD_LINK", link), ("MAILSTEAD_WEB", web), ("MAILSTEAD_SCRIPTS", scripts)];
-    script("journey", &environment, Duration::from_secs(420));
+    script("journey", &environment, Duration::from_secs(900));
     let refused = place.run(&["setup-link"], "");
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && words.contains("this server has an owner"), "{words}");
@@ -97,22 +97,22 @@ fn browser_journey_without_scripts() {
 
 #[test]
 fn browser_looks_after_people() {
-    on_demo("people", &[], Duration::from_secs(420));
+    on_demo("people", &[], Duration::from_secs(900));
 }
 
 #[test]
 fn browser_is_used_by_keys_alone() {
-    on_demo("keys", &[], Duration::from_secs(240));
+    on_demo("keys", &[], Duration::from_secs(600));
 }
 
 #[test]
 fn browser_is_used_without_scripts() {
-    on_demo("nojs", &[], Duration::from_secs(240));
+    on_demo("nojs", &[], Duration::from_secs(600));
 }
 
 #[test]
 fn browser_stays_true_while_things_go_on() {
-    on_demo("live", &[], Duration::from_secs(420));
+    on_demo("live", &[], Duration::from_secs(900));
 }
 
 /// The same for a walk through all pages.
@@ -124,12 +124,12 @@ fn through_all_pages(name: &str, limit: Duration) {
 
 #[test]
 fn browser_matrix_of_all_pages() {
-    through_all_pages("matrix", Duration::from_secs(420));
+    through_all_pages("matrix", Duration::from_secs(900));
 }
 
 #[test]
 fn browser_shows_no_text_that_is_in_no_catalogue() {
-    through_all_pages("pseudo", Duration::from_secs(180));
+    through_all_pages("pseudo", Duration::from_secs(600));
 }
 
 /// A folder with every program of /usr/bin but Node.js, as a search path.

@@ -426,19 +426,7 @@ async fn one_person_is_known_with_addresses_sign_ins_and_acts() {
 #[tokio::test]
 async fn twenty_thousand_people_are_paged_and_found() {
     let house = community().await;
-    house
-        .damage(
-            "INSERT INTO account (domain, local, name, name_key, uidvalidity_last, created_at)
-             SELECT 1 + n % 2, 'user' || n, 'Name ' || n, 'name ' || n, 1, now() FROM generate_series(1, 20000) n;
-             INSERT INTO address (domain, local, account, is_primary, created_at)
-             SELECT domain, local, id, true, now() FROM account WHERE local LIKE 'user%';
-             INSERT INTO credential (account, kind, sealed, created_at)
-             SELECT id, 1, 'x', now() FROM account WHERE local LIKE 'user%';
-             INSERT INTO mailbox (account, name, uidvalidity, created_at)
-             SELECT id, 'INBOX', 1, now() FROM account WHERE local LIKE 'user%';
-             ANALYZE",
-        )
-        .await;
+    house.damage(include_str!("../corpus/people.sql")).await;
     let olga = acting(&house.services, "olga").await;
     let people = &house.services.people;
     let page = async |text: &str, cursor: Option<String>| {

@@ -50,8 +50,8 @@ mail-empty-trash = Empty Trash
 mail-empty-junk = Empty Junk
 mail-empty-words = { $count ->
     [0] There is nothing in it.
-    [one] One message will be removed for good. You can take that back right afterwards.
-   *[other] { $count } messages will be removed for good. You can take that back right afterwards.
+    [one] One message will be removed for good, unless you take it back right afterwards.
+   *[other] { $count } messages will be removed for good, unless you take it back right afterwards.
 }
 mail-keep = Keep them
 
@@ -102,7 +102,7 @@ mail-choose-words = It opens here.
 mail-none = Nothing is filed here
 mail-none-words = Move messages here from another folder, or let a rule do it.
 mail-none-inbox = Your Inbox is empty
-mail-none-inbox-words = New mail shows up here by itself.
+mail-none-inbox-words = What others write to you comes here.
 mail-none-drafts = No drafts
 mail-none-drafts-words = What you begin to write is kept here until you send it.
 mail-none-sent = Nothing sent yet

@@ -12,6 +12,7 @@ use mailstead::net::listener::Accepted;
 use mailstead::net::stream::Stream;
 use mailstead::service::Services;
 use mailstead::service::account::{Actor, Role};
+use mailstead::service::login::Identity;
 use regex::Regex;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -126,6 +127,14 @@ impl Browser {
             answer = self.get(to.strip_prefix(URL).unwrap_or(&to)).await;
         }
         panic!("sent on and on")
+    }
+
+    /// One in which somebody has signed in, and who it is to the services.
+    pub async fn of(house: &House, name: &str, password: &str) -> (Self, Identity) {
+        let who = house.web(name, password).await;
+        let mut browser = Self::new(house);
+        assert_eq!(browser.sign_in(name, password).await.status, 303);
+        (browser, who)
     }
 
     pub async fn sign_in(&mut self, name: &str, password: &str) -> Answer {

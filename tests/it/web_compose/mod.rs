@@ -24,9 +24,7 @@ impl Desk {
         let house = House::new().await;
         house.member("ann", PASSWORD).await;
         house.member("bob", PASSWORD).await;
-        let ann = house.web("ann", PASSWORD).await;
-        let mut browser = Browser::new(&house);
-        assert_eq!(browser.sign_in("ann", PASSWORD).await.status, 303);
+        let (browser, ann) = Browser::of(&house, "ann", PASSWORD).await;
         Self { house, ann, browser }
     }
 

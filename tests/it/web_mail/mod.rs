@@ -33,9 +33,7 @@ impl Desk {
     }
 
     async fn at(house: House) -> Self {
-        let ann = house.web("ann", PASSWORD).await;
-        let mut browser = Browser::new(&house);
-        assert_eq!(browser.sign_in("ann", PASSWORD).await.status, 303);
+        let (browser, ann) = Browser::of(&house, "ann", PASSWORD).await;
         Self { house, ann, browser }
     }
 
