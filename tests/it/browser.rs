@@ -6,52 +6,51 @@ use crate::harness::demo;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 #[test]
 fn browser_rig_notices_every_fault() {
-    script("selftest", &[], Duration::from_secs(600));
+    script("selftest", &[]);
 }
 
 /// A script against a demo of its own, which has an address book, mail and members of every role.
-fn on_demo(name: &str, environment: &[(&str, &str)], limit: Duration) {
+fn on_demo(name: &str, environment: &[(&str, &str)]) {
     let folder = demo::place();
     let directory = folder.path().join("demo");
     let (child, _) = demo::start(&directory, &[]);
     let [book, ready] = ["demo.json", "ready.json"].map(|file| directory.join(file).display().to_string());
     let own = [("MAILSTEAD_BOOK", book.as_str()), ("MAILSTEAD_READY", ready.as_str())];
-    script(name, &[&own, environment].concat(), limit);
+    script(name, &[&own, environment].concat());
     assert!(terminate(child));
 }
 
 #[test]
 fn browser_keeps_sessions_and_forms_to_their_owner() {
-    on_demo("session", &[], Duration::from_secs(600));
+    on_demo("session", &[]);
 }
 
 #[test]
 fn browser_writes_and_sends() {
-    on_demo("compose", &[], Duration::from_secs(600));
+    on_demo("compose", &[]);
 }
 
 #[test]
 fn browser_reads_mail() {
-    on_demo("reading", &[], Duration::from_secs(600));
+    on_demo("reading", &[]);
 }
 
 #[test]
 fn browser_holds_hostile_messages_in_their_frame() {
-    script("corpus", &[], Duration::from_secs(600));
+    script("corpus", &[]);
 }
 
 #[test]
 fn browser_lets_no_hostile_message_out() {
-    on_demo("frame", &[], Duration::from_secs(900));
+    on_demo("frame", &[]);
 }
 
 #[test]
 fn browser_shows_hostile_names_as_text() {
-    on_demo("names", &[], Duration::from_secs(600));
+    on_demo("names", &[]);
 }
 
 #[test]
@@ -62,12 +61,12 @@ fn browser_opens_every_message() {
         eprintln!("SKIPPED: the real messages, as ../shared/mail is not there");
     }
     let environment = [("MAILSTEAD_MAILS", mails.to_str().unwrap())];
-    on_demo("everything", if there { &environment } else { &[] }, Duration::from_secs(900));
+    on_demo("everything", if there { &environment } else { &[] });
 }
 
 #[test]
 fn browser_reads_mail_in_large_text() {
-    on_demo("large", &[], Duration::from_secs(600));
+    on_demo("large", &[]);
 }
 
 /// From an empty data directory to a community; `scripts`: on or off.
@@ -78,7 +77,7 @@ fn journey(scripts: &str) {
     let link = said.split_whitespace().find(|word| word.starts_with("https://")).unwrap();
     let web = ready["web"].as_str().unwrap();
     let environment = [("MAILSTEAD_LINK", link), ("MAILSTEAD_WEB", web), ("MAILSTEAD_SCRIPTS", scripts)];
-    script("journey", &environment, Duration::from_secs(900));
+    script("journey", &environment);
     let refused = place.run(&["setup-link"], "");
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && words.contains("this server has an owner"), "{words}");
@@ -97,39 +96,39 @@ fn browser_journey_without_scripts() {
 
 #[test]
 fn browser_looks_after_people() {
-    on_demo("people", &[], Duration::from_secs(900));
+    on_demo("people", &[]);
 }
 
 #[test]
 fn browser_is_used_by_keys_alone() {
-    on_demo("keys", &[], Duration::from_secs(600));
+    on_demo("keys", &[]);
 }
 
 #[test]
 fn browser_is_used_without_scripts() {
-    on_demo("nojs", &[], Duration::from_secs(600));
+    on_demo("nojs", &[]);
 }
 
 #[test]
 fn browser_stays_true_while_things_go_on() {
-    on_demo("live", &[], Duration::from_secs(900));
+    on_demo("live", &[]);
 }
 
 /// The same for a walk through all pages.
-fn through_all_pages(name: &str, limit: Duration) {
+fn through_all_pages(name: &str) {
     let routes = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&routes, mailstead::front::web::table().to_string()).unwrap();
-    on_demo(name, &[("MAILSTEAD_ROUTES", &routes.path().display().to_string())], limit);
+    on_demo(name, &[("MAILSTEAD_ROUTES", &routes.path().display().to_string())]);
 }
 
 #[test]
 fn browser_matrix_of_all_pages() {
-    through_all_pages("matrix", Duration::from_secs(900));
+    through_all_pages("matrix");
 }
 
 #[test]
 fn browser_shows_no_text_that_is_in_no_catalogue() {
-    through_all_pages("pseudo", Duration::from_secs(600));
+    through_all_pages("pseudo");
 }
 
 /// A folder with every program of /usr/bin but Node.js, as a search path.

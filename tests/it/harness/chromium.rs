@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+/// Longest a script runs, on a slow machine that does other things too.
+const LIMIT: Duration = Duration::from_secs(900);
+
 /// What the scripts run on.
 pub struct Tools {
     pub node: PathBuf,
@@ -29,8 +32,8 @@ pub fn tools(path: &str) -> Tools {
 /// Runs `tests/browser/NAME.mjs`; what it keeps for later lies in BUILD_FOLDER/browser/NAME.
 ///
 /// # Panics
-/// With all that the script said, if it fails or takes longer than `limit`.
-pub fn script(name: &str, environment: &[(&str, &str)], limit: Duration) {
+/// With all that the script said, if it fails or takes longer than [`LIMIT`].
+pub fn script(name: &str, environment: &[(&str, &str)]) {
     let path = std::env::var("PATH").unwrap_or_default();
     let tools = tools(&path);
     let artefacts = build_folder().join("browser").join(name);
@@ -50,12 +53,12 @@ pub fn script(name: &str, environment: &[(&str, &str)], limit: Duration) {
         .stdout(output.try_clone().unwrap())
         .stderr(output);
     let mut child = Running(command.spawn().unwrap());
-    let status = child.status_within(limit);
+    let status = child.status_within(LIMIT);
     child.stop();
     let said = String::from_utf8_lossy(&std::fs::read(said).unwrap()).into_owned();
     match status {
         Some(status) if status.success() => {}
         Some(status) => panic!("{name}: {status}, see {}\n{said}", artefacts.display()),
-        None => panic!("{name}: not ready after {limit:?}, see {}\n{said}", artefacts.display()),
+        None => panic!("{name}: not ready after {LIMIT:?}, see {}\n{said}", artefacts.display()),
     }
 }
