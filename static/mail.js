@@ -14,7 +14,7 @@
 // <form data-compose>         a message that is being written
 //   data-save="URL"           POST of the form, answered {"revision":"…","words":"Saved 10:44"}; with {"at":"URL","files":"<li>…"}
 //                             where the draft is at another URL from now on; "loud": the words are read out. A file is
-//                             POSTed to at + "/file", answered with its <li>, or with a sentence and another status
+//                             POSTed to at + "/file", answered with its <li> and [data-used], or with a sentence and another status
 //   data-limit                octets of all files
 //   data-too-big, data-away, data-failed   sentences; {name} is the file
 //   data-rescue="KEY"         where the text is kept when the server is away
@@ -278,7 +278,9 @@ class Draft {
     this.form.action = at;
     history.replaceState(history.state, '', at);
     const rows = new DOMParser().parseFromString(files, 'text/html').querySelectorAll('li');
-    find('[data-files]', this.form).replaceChildren(...[...rows].map((row) => document.importNode(row, true)));
+    const list = find('[data-files]', this.form);
+    every('li:not(:has(progress))', list).forEach((row) => row.remove());
+    list.prepend(...[...rows].map((row) => document.importNode(row, true)));
     every('[data-parts], [name=form], [name=kind], [name=source]', this.form).forEach((part) => part.remove());
   }
 
@@ -403,7 +405,9 @@ class Draft {
     bar.max = 1;
     bar.setAttribute('aria-label', nameOf(file));
     item.append(name, bar);
-    const task = this.ready().then(() => this.post(file, item, bar));
+    find('[data-files]', this.form).append(item);
+    // One after another, so that they stand in the order in which they were chosen.
+    const task = Promise.allSettled([...this.uploads]).then(() => this.ready()).then(() => this.post(file, item, bar));
     this.uploads.add(task);
     task.finally(() => this.uploads.delete(task));
   }
@@ -415,7 +419,6 @@ class Draft {
   }
 
   post(file, item, bar) {
-    find('[data-files]', this.form).append(item);
     const parse = (html) => new DOMParser().parseFromString(html, 'text/html');
     return new Promise((done) => {
       const failed = (words) => {
@@ -436,6 +439,8 @@ class Draft {
         const made = page.querySelector('li');
         if (request.status >= 300 || !made) return failed(request.status === 422 && page.body.textContent.trim());
         item.replaceWith(document.importNode(made, true));
+        const used = page.querySelector('[data-used]');
+        if (used) find('[data-used]', this.form).textContent = used.textContent;
         say(nameOf(file));
         done();
       };

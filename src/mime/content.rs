@@ -5,10 +5,11 @@ use super::header::{some_fields, unfold_some};
 use super::structure::{self, Part};
 use super::{address, date, envelope, section, subject, text, words};
 use crate::model::imap_string::Form;
+use crate::model::shown;
 use chrono::{DateTime, Utc};
 
 /// Of the code below: content of an older version is recomputed.
-pub const VERSION: i16 = 1;
+pub const VERSION: i16 = 2;
 
 /// A row of `content`; all texts are bounded and free of NUL.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -28,7 +29,7 @@ pub struct Content {
     pub from_key: String,
     pub to_key: String,
     pub cc_key: String,
-    /// Display name of the first address, else the address.
+    /// Display name of the first address; the address itself where there is none, or one that passes for an address.
     pub from_display: String,
     pub to_display: String,
     /// Without angle brackets.
@@ -107,8 +108,10 @@ fn first(value: Option<Vec<u8>>) -> First {
     let list = value.map(|v| address::list(&v)).unwrap_or_default();
     let Some(entry) = list.into_iter().find(|e| e.mailbox.is_some()) else { return First::default() };
     let mailbox = words::decode(&entry.mailbox.unwrap_or_default());
-    let display = match (entry.name, entry.host) {
-        (Some(name), _) => words::decode(&name),
+    // A list has no room for both: where the name looks like an address, the one it came with is the truth.
+    let name = entry.name.map(|name| words::decode(&name)).filter(|name| !shown::passes_for_address(name));
+    let display = match (name, entry.host) {
+        (Some(name), _) => name,
         (None, Some(host)) => format!("{mailbox}@{}", words::decode(&host)),
         (None, None) => mailbox.clone(),
     };
@@ -167,6 +170,15 @@ mod tests {
         assert_eq!(content.list_id.as_deref(), Some("tea.example.org"));
         assert_eq!(content.preview, "hello");
         assert!(content.envelope_utf8.is_none() && !content.has_attachment);
+    }
+
+    /// A list shows one line: a name can't stand there for an address that the message is not from.
+    #[test]
+    fn a_name_is_no_address() {
+        let from = |value: &str| Content::of(format!("From: {value}\r\n\r\n").as_bytes()).from_display;
+        assert_eq!(from("\"boss@bank.test\" <thief@evil.test>"), "thief@evil.test");
+        assert_eq!(from("=?utf-8?B?Ym9zc++8oGJhbmsudGVzdA==?= <thief@evil.test>"), "thief@evil.test");
+        assert_eq!(from("\"Lunch @ Noon\" <ann@example.test>"), "Lunch @ Noon");
     }
 
     /// What a stranger can make a delivery cost, in time and in what is kept, does not grow with the size of a field.

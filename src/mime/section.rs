@@ -126,6 +126,15 @@ pub fn decode(bytes: &[u8]) -> Option<MapPart> {
     rest.is_empty().then_some(part)
 }
 
+/// Of a long text its beginning and its end: a file name's extension stays.
+fn bounded(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= 200 {
+        return text.to_owned();
+    }
+    text.chars().take(180).chain(text.chars().skip(count - 20)).collect()
+}
+
 /// `base`: where the part's header may begin at the earliest, so that offsets are small numbers.
 fn put_part(out: &mut Vec<u8>, part: &Part, base: usize) {
     put(out, part.header.start - base);
@@ -135,7 +144,7 @@ fn put_part(out: &mut Vec<u8>, part: &Part, base: usize) {
     let name = part.filename().unwrap_or_default();
     let charset = part.content_type.get("charset").unwrap_or_default();
     for text in [part.content_type.value.as_str(), &part.encoding, &charset, &name] {
-        let text: String = text.chars().take(200).collect();
+        let text = bounded(text);
         put(out, text.len());
         out.extend_from_slice(text.as_bytes());
     }
@@ -210,6 +219,14 @@ mod tests {
         let map = decode(&encode(&parse(MAIL.as_bytes())))?;
         let located = map.locate(path, what)?;
         Some(MAIL[located.range].to_owned())
+    }
+
+    #[test]
+    fn a_long_file_name_keeps_its_extension() {
+        let name = format!("{}.pdf", "x".repeat(400));
+        let raw = format!("Content-Type: application/pdf; name={name}\r\n\r\nx\r\n");
+        let map = decode(&encode(&parse(raw.as_bytes()))).unwrap();
+        assert_eq!((map.name.len(), map.name.ends_with("xx.pdf")), (200, true), "{}", map.name);
     }
 
     #[test]

@@ -55,6 +55,12 @@ impl Domain {
         self.0.split_once('.').map(|(_, rest)| Self(rest.to_owned()))
     }
 
+    /// Whether it can be a name in the public DNS: two labels or more, the last of them no number (RFC 3696 §2). An IPv4
+    /// address is none.
+    pub fn is_public(&self) -> bool {
+        self.0.rsplit_once('.').is_some_and(|(_, last)| !last.bytes().all(|b| b.is_ascii_digit()))
+    }
+
     /// The form for people: U-labels.
     pub fn unicode(&self) -> String {
         idna::domain_to_unicode(&self.0).0
@@ -184,6 +190,13 @@ mod tests {
         ] {
             assert_eq!(Address::parse(raw).map(|a| a.to_string()), Ok(written.to_owned()), "{raw}");
         }
+    }
+
+    #[test]
+    fn public_names_have_two_labels_and_are_no_numbers() {
+        let is_public = |name: &str| Domain::parse(name).unwrap().is_public();
+        assert!(is_public("example.org") && is_public("1.2.3.example") && is_public("xn--p1ai.xn--p1ai"));
+        assert!(!is_public("localhost") && !is_public("192.0.2.1") && !is_public("example.7"));
     }
 
     #[test]

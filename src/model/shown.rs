@@ -58,6 +58,20 @@ pub fn line(text: &str, most: usize) -> String {
     if out.is_ascii() { out } else { out.nfc().collect() }
 }
 
+/// Whether a reader may take a word of it for an address.
+pub fn passes_for_address(text: &str) -> bool {
+    let is_address = |word: &str| {
+        let mut sides = word.splitn(2, ['@', '＠', '﹫']).map(|side| side.contains(char::is_alphanumeric));
+        sides.next() == Some(true) && sides.next() == Some(true)
+    };
+    text.split_whitespace().any(is_address)
+}
+
+/// Whether nothing in it is invisible or reorders its neighbours; joiners may be in it.
+pub fn is_seen(text: &str) -> bool {
+    !text.chars().any(|c| is_bidi_control(c) || is_invisible(c))
+}
+
 /// Whether it is shown as it is, and no other text looks the same by its form alone: NFKC, nothing invisible, nothing that
 /// reorders, no blank (RFC 8265 §3.3.1).
 pub fn is_plain(text: &str) -> bool {
@@ -110,6 +124,26 @@ mod tests {
         }
         assert_eq!(line("abcdef", 4), "abc…");
         assert_eq!(line("abcd", 4), "abcd");
+    }
+
+    #[test]
+    fn what_passes_for_an_address() {
+        for text in ["boss@bank.test", "Your boss <boss@bank.test>", "boss＠bank.test", "boss@bank"] {
+            assert!(passes_for_address(text), "{text}");
+        }
+        for text in ["Ann", "Lunch @ Noon", "@ann", "ann@", ""] {
+            assert!(!passes_for_address(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_seen() {
+        for text in ["Lists", "100 %", "ä b", "👩\u{200D}💻", "نامه\u{200C}ها"] {
+            assert!(is_seen(text), "{text:?}");
+        }
+        for text in ["Inb\u{200B}ox", "a\u{202E}b", "\u{FEFF}"] {
+            assert!(!is_seen(text), "{text:?}");
+        }
     }
 
     #[test]

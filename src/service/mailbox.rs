@@ -7,6 +7,7 @@ use super::tree::Tree;
 use super::{Base, Refusal, Result};
 use crate::model::ids::{MailboxId, ModSeq, Uid};
 use crate::model::mailbox::{MailboxPath, SpecialUse};
+use crate::model::shown;
 use crate::model::uidset::UidSet;
 use crate::store::mailbox::MailboxRow;
 use crate::store::message::Expunge;
@@ -56,8 +57,15 @@ pub struct Mailboxes {
     pub(super) shelf: Shelf,
 }
 
-fn no_dots(path: &MailboxPath) -> Result<()> {
-    if path.has_dots() { Err(Refusal::Invalid("a mailbox can't be named . or ..")) } else { Ok(()) }
+/// What is read everywhere, since older mailboxes may have it, but made nowhere.
+fn seemly(path: &MailboxPath) -> Result<()> {
+    if path.has_dots() {
+        return Err(Refusal::Invalid("a mailbox can't be named . or .."));
+    }
+    if path.levels().iter().any(|level| !shown::is_seen(level.as_str()) || level.as_str().trim().is_empty()) {
+        return Err(Refusal::Invalid("a mailbox name can't have characters that are not seen"));
+    }
+    Ok(())
 }
 
 fn info(tree: &Tree, row: &MailboxRow, subscribed: &HashSet<String>) -> Result<MailboxInfo> {
@@ -154,7 +162,7 @@ impl Mailboxes {
         path: &MailboxPath,
         special_use: Option<SpecialUse>,
     ) -> Result<Vec<MailboxInfo>> {
-        no_dots(path)?;
+        seemly(path)?;
         let mut tx = self.base.store.begin().await?;
         let (tree, uidvalidity) = self.lock_tree(&mut tx, who).await?;
         if let Some(row) = tree.find(path) {
@@ -252,7 +260,7 @@ impl Mailboxes {
     /// [`Refusal::NotFound`], [`Refusal::Exists`], [`Refusal::Invalid`] for a move below itself or a name below it that
     /// would become too long or too deep, and for a new level that is `.` or `..`.
     pub async fn rename(&self, who: &Identity, from: &MailboxPath, to: &MailboxPath) -> Result<()> {
-        no_dots(to)?;
+        seemly(to)?;
         let mut tx = self.base.store.begin().await?;
         let (tree, uidvalidity) = self.lock_tree(&mut tx, who).await?;
         let row = tree.find(from).ok_or(Refusal::NotFound)?;

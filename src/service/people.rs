@@ -72,6 +72,12 @@ pub struct Counts {
     pub waiting: u64,
 }
 
+impl Counts {
+    pub fn all(self) -> u64 {
+        self.active + self.suspended + self.waiting
+    }
+}
+
 /// One person with all that an admin may know; acts on them are in the [audit](super::audit::Audit).
 #[derive(Debug, Clone)]
 pub struct Known {

@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The shape of a setting's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,6 +226,8 @@ pub struct Settings {
     store: Store,
     clock: Clock,
     values: Arc<ArcSwap<BTreeMap<&'static str, Value>>>,
+    /// What was read first: what [`Definition::is_read_at_start`] is of this until the next start.
+    at_start: Arc<OnceLock<BTreeMap<&'static str, Value>>>,
 }
 
 /// A change of a setting, as a person would write it.
@@ -245,12 +247,14 @@ pub struct Shown {
     pub definition: &'static Definition,
     pub value: String,
     pub changed: bool,
+    /// It takes effect at the next start only.
+    pub waits: bool,
 }
 
 impl Settings {
     /// Defaults until [`Settings::reload`] has read the database.
     pub fn new(store: Store, clock: Clock) -> Self {
-        Self { store, clock, values: Arc::default() }
+        Self { store, clock, values: Arc::default(), at_start: Arc::default() }
     }
 
     /// Reads all values; unknown names (of a newer version) are passed over.
@@ -259,7 +263,9 @@ impl Settings {
     /// [`Refusal::Unavailable`]: the values before stay.
     pub async fn reload(&self) -> Result<()> {
         let rows = self.store.setting_list().await?;
-        let known = rows.into_iter().filter_map(|(name, value)| Some((definition(&name)?.name, value))).collect();
+        let known: BTreeMap<_, _> =
+            rows.into_iter().filter_map(|(name, value)| Some((definition(&name)?.name, value))).collect();
+        self.at_start.get_or_init(|| known.clone());
         self.values.store(Arc::new(known));
         Ok(())
     }
@@ -291,13 +297,14 @@ impl Settings {
 
     /// Every setting with its value in force.
     pub fn list(&self) -> Vec<Shown> {
-        let values = self.values.load();
+        let (values, begun) = (self.values.load(), self.at_start.get());
         let show = |definition: &'static Definition| {
             let stored = values.get(definition.name);
             Shown {
                 definition,
                 value: stored.map_or_else(|| definition.default.to_owned(), |v| written(definition.kind, v)),
                 changed: stored.is_some(),
+                waits: definition.is_read_at_start() && begun.is_some_and(|begun| begun.get(definition.name) != stored),
             }
         };
         DEFINITIONS.iter().map(show).collect()

@@ -2,7 +2,7 @@
 //! begins with it, makes the first owner. From then on the setup is that of whoever is signed in as an owner, and no link
 //! leads there any more; it counts as done once the owner has a second factor and kept the recovery codes.
 
-use super::account::{Accounts, Actor, Draft, Role, usable};
+use super::account::{Accounts, Actor, Draft, Role, takes_mail, usable};
 use super::audit::moment;
 use super::login::{Identity, Login, Origin};
 use super::second_factor::SecondFactors;
@@ -189,6 +189,7 @@ impl Setup {
         }
         let NewOwner { name, address, password } = new;
         usable(&address, &name)?;
+        takes_mail(address.domain())?;
         let known = match self.accounts.domain_of_its_own(address.domain()).await {
             Ok(row) => Some(row.id),
             Err(Refusal::NotFound) => None,
@@ -237,6 +238,18 @@ impl Setup {
             done.retain(|step| *step != Step::CodesKept);
         }
         Ok(Progress { done, finished: done_at.is_some(), is_claimers: actor.account == Some(owner) })
+    }
+
+    /// Whether who claimed the server has left its setup before the end.
+    ///
+    /// # Errors
+    /// None of its own.
+    pub async fn is_left(&self, actor: &Actor) -> Result<bool> {
+        match self.progress(actor).await {
+            Ok(progress) => Ok(!progress.finished && progress.is_claimers),
+            Err(Refusal::Denied | Refusal::NotFound) => Ok(false),
+            Err(other) => Err(other),
+        }
     }
 
     /// Remembers a step as done. [`Step::You`] and [`Step::SecondFactor`] are what they are.

@@ -83,7 +83,7 @@ writing('without a script', { javaScriptEnabled: false }, async (page) => {
   await press(page, 'Attach');
   await page.getByText('One file attached.').waitFor();
   assert.equal((await press(page, 'Send')).status(), 200);
-  await page.getByText(/Sending in \d+ seconds?\./).waitFor();
+  await page.getByText(/Sending in a moment/).waitFor();
   await press(page, /Undo/);
   await page.getByText('Not sent. Here it is again.').waitFor();
   await press(page, 'Discard this draft');

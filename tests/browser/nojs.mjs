@@ -109,7 +109,7 @@ walk(
     const secret = await page.locator('.secret').innerText();
     assert.ok(secret.replace(/\W/g, '').length >= 16, secret);
     await page.goto(`${web}/settings/password`);
-    await page.getByLabel('Present password').fill(reader.password);
+    await page.getByLabel('Current password').fill(reader.password);
     await page.getByLabel('New password').fill('seventeen quiet lanterns');
     await press(page, 'Change password');
     await toast(page, 'Your password is changed.');

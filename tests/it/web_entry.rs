@@ -447,7 +447,7 @@ async fn a_new_password_ends_what_the_old_one_opened() {
     says(&browser.get("/settings/password").await, 200, "All other browsers that are signed in as you are signed out.");
     let new = "twelve green bottles";
     for (current, new, field, status, words) in [
-        ("wrong", new, "current-password", 403, "The present password is wrong."),
+        ("wrong", new, "current-password", 403, "The current password is wrong."),
         (PASSWORD, "short", "new-password", 422, "at least 12 characters"),
         (PASSWORD, "aaaaaaaaaaaaaaaa", "new-password", 422, "easy to guess"),
         (PASSWORD, "ann@example.test", "new-password", 422, "name and address"),

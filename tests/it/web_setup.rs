@@ -66,6 +66,8 @@ async fn a_server_is_claimed_and_set_up() {
     for (field, value, words) in [
         ("name", " ", "Type your name."),
         ("address", "ada", "An address has a name, an @ and a domain"),
+        ("address", "ada@192.0.2.1", "no IP address"),
+        ("address", "ada@localhost", "two or more parts"),
         ("address", "postmaster@fresh.test", "Postmaster and abuse lead to the owners"),
         ("new-password", "short", "at least 12 characters"),
         ("new-password", "ada@fresh.test", "name and address"),
@@ -165,7 +167,12 @@ async fn a_setup_that_was_left_goes_on() {
     let mut other = Browser::at(site(&house.services));
     leads(&other.sign_in("ada@fresh.test", PASSWORD).await, "/sign-in/code?next=%2F");
     leads(&other.get("/setup").await, "/sign-in/code");
+    // Who leaves is led on, and told.
+    leads(&browser.get("/").await, "/setup");
+    says(&browser.get("/admin/people").await, 200, "This server is not quite set up");
     leads(&browser.post("/setup/certificate", &[]).await, "/setup/done");
+    leads(&browser.get("/").await, "/mail");
+    assert!(!browser.get("/admin/people").await.text().contains("not quite set up"));
 }
 
 #[tokio::test]

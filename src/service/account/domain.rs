@@ -7,13 +7,24 @@ use crate::store::StoreError;
 use crate::store::domain::DomainRow;
 use serde_json::json;
 
+/// # Errors
+/// [`Refusal::Invalid`] for a name under which no mail can come.
+pub(in super::super) fn takes_mail(domain: &Domain) -> Result<()> {
+    if domain.is_public() {
+        return Ok(());
+    }
+    Err(Refusal::Invalid("a mail domain has two or more parts with dots between them and is no IP address"))
+}
+
 impl Accounts {
     /// Adds a domain, or an alias domain that repeats another's addresses. The first becomes the default.
     ///
     /// # Errors
-    /// [`Refusal::Exists`]; [`Refusal::NotFound`] for an unknown target.
+    /// [`Refusal::Exists`]; [`Refusal::NotFound`] for an unknown target; [`Refusal::Invalid`] for a single label or an IP
+    /// address.
     pub async fn domain_add(&self, actor: &Actor, domain: &Domain, alias_of: Option<&Domain>) -> Result<()> {
         actor.must_own()?;
+        takes_mail(domain)?;
         let target = match alias_of {
             Some(target) => Some(self.domain_of_its_own(target).await?.id),
             None => None,

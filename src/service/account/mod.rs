@@ -9,6 +9,7 @@ mod password;
 
 pub use crate::store::domain::DomainRow;
 pub use actor::{Actor, Role};
+pub(super) use domain::takes_mail;
 pub use invite::{Activation, Invitation, NewPerson};
 
 use super::login::{Identity, Login, Origin};

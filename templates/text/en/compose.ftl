@@ -66,7 +66,7 @@ compose-conflict = This draft was changed in another window meanwhile. Nothing i
 compose-conflict-other = Open the other one
 compose-gone = The draft was sent or discarded in another window meanwhile. What you wrote here is a draft of its own now.
 compose-changed = This draft was changed in another window meanwhile, so it was not sent. Look at it again.
-compose-rescued = There is text on this device that could not be saved the last time.
+compose-rescued = This device still has text of this message that the server may not have.
 compose-rescue-take = Use it
 compose-rescue-drop = Throw it away
 compose-unfinished = { $count ->
@@ -101,10 +101,7 @@ done-compose-attached = { $count ->
 done-compose-removed = The file is removed.
 done-compose-discarded = Draft discarded.
 done-compose-restored = The draft is back.
-done-compose-sending = { $count ->
-    [one] Sending in one second.
-   *[other] Sending in { $count } seconds.
-}
+done-compose-sending = Sending in a moment.
 done-compose-sent = Sent.
 done-compose-taken-back = Not sent. Here it is again.
 done-compose-too-late = It has been sent already.

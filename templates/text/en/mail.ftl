@@ -25,8 +25,10 @@ mail-folder-deep = There are too many folders inside each other, or their names 
 mail-folder-exists = There is a folder of that name at this place. Take another name.
 mail-folder-counts = { $total ->
     [0] Empty
-    [one] 1, { $unread } unread
-   *[other] { $total }, { $unread } unread
+   *[other] { $unread ->
+        [0] { $total }
+       *[other] { $total }, { $unread } unread
+    }
 }
 mail-folder-count = Messages
 mail-folder-change = Change

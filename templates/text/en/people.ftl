@@ -1,5 +1,7 @@
 # People: the list, adding somebody, and the one-time link.
 people-title = People
+people-setup-left = This server is not quite set up
+people-setup-left-text = A few steps are left: its name, the first domain, its certificate.
 people-where = Where you are
 people-add = Add a person
 people-search = Name or address

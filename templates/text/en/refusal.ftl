@@ -2,7 +2,9 @@
 
 refusal-a-host-name-such-as-mail-example-org-or-nothing = Give a host name such as mail.example.org, or nothing.
 refusal-a-mailbox-can-t-be-moved-below-itself = A mailbox can’t be moved below itself.
-refusal-a-mailbox-can-t-be-named-or = A mailbox can’t be named . or ...
+refusal-a-mailbox-can-t-be-named-or = A folder can’t be called just one dot or two dots. Take another name.
+refusal-a-mailbox-name-can-t-have-characters-that-are-not-seen = A name needs characters that can be seen, and none that can’t. Type it anew.
+refusal-a-mail-domain-has-two-or-more-parts-with-dots-between-them = Mail comes to domains such as example.org: two or more parts with dots between them, and no IP address.
 refusal-a-password-has-at-least-12-characters = A password has at least 12 characters. Add another word or two.
 refusal-a-password-has-at-least-8-characters = A password has at least 8 characters.
 refusal-a-password-has-at-most-1024-octets = A password has at most 1024 octets.

@@ -20,6 +20,7 @@ setting-unit = Unit
 setting-on = On
 setting-off = Off
 setting-none = None
+setting-of-machine = The machine’s own
 setting-limits = From { $least } to { $most }.
 setting-hint-host = A name such as mail.example.org, or nothing.
 setting-problem-number = Give a whole number. { $limits }

@@ -31,8 +31,8 @@ settings-history-failed = Refused
 
 password-title = Change your password
 password-problem = Your password was not changed
-password-current = Present password
-password-current-wrong = The present password is wrong. Check it, capital letters too, and try again.
+password-current = Current password
+password-current-wrong = The current password is wrong. Check it, capital letters too, and try again.
 password-new = New password
 password-hint = At least 12 characters. Four or five words that don’t belong together are good, and a password manager’s are better.
 password-show = Show the password

@@ -97,7 +97,10 @@ async fn scripts_keep_what_is_typed_and_are_told_when_the_session_is_over() {
     assert_eq!(serde_json::from_str::<serde_json::Value>(&twice.body).unwrap()["at"], at.as_str());
     let file = desk.browser.post_files(&format!("{at}/file"), &[], &[("a.txt", b"octets")]).await;
     assert!(
-        file.status == 200 && file.body.contains("<li class=\"attachment\">") && file.body.contains("a.txt"),
+        file.status == 200
+            && file.body.contains("<li class=\"attachment\">")
+            && file.body.contains("a.txt")
+            && file.text().contains("6 B of"),
         "{}",
         file.body
     );

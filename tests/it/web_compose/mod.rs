@@ -126,7 +126,7 @@ async fn from_the_inbox_to_sent_without_a_script() {
     let folder = desk.folder("INBOX").await;
     assert_eq!((sent.status, sent.header("location")), (303, format!("/mail/{folder}").as_str()), "{}", sent.text());
     let list = desk.browser.follow(sent).await;
-    assert!(list.text().contains("Sending in 10 seconds."), "{}", list.text());
+    assert!(list.text().contains("Sending in a moment."), "{}", list.text());
     assert!(list.body.contains("action=\"/mail/undo-send\""));
     assert_eq!(desk.wait(9).await, 0);
     assert_eq!(desk.wait(2).await, 1);

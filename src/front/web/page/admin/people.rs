@@ -38,6 +38,8 @@ struct PeoplePage {
     next: String,
     /// Nobody but who looks.
     alone: bool,
+    /// The setup of the server waits for who looks.
+    unfinished: bool,
 }
 
 struct Tab {
@@ -129,31 +131,31 @@ async fn list(
     let q = asked.q.trim().to_owned();
     let after = Some(asked.after.as_str()).filter(|after| !after.is_empty());
     let page = people.page(&actor, &Wanted { text: q.clone(), status }, after, PAGE).await?;
-    let counts = people.counts(&actor).await?;
+    // Counts are of everybody: beside a search they would mislead.
+    let counts = if q.is_empty() { Some(people.counts(&actor).await?) } else { None };
     let query = [("q", q.as_str()), ("state", state)];
     let next =
         page.next.map_or_else(String::new, |next| link("/admin/people", &[query[0], query[1], ("after", &next)]));
     let first = after.map_or_else(String::new, |_| link("/admin/people", &query));
     let rows = page.people.iter().map(|person| Row::new(&ui, person)).collect();
-    let alone = counts.active + counts.suspended + counts.waiting == 1;
+    let alone = counts.is_some_and(|counts| counts.all() == 1);
     let tabs = tabs(&ui, &q, state, counts);
-    Ok(show(&PeoplePage { ui, q, tabs, state, rows, first, next, alone }))
+    let unfinished = web.services().setup.is_left(&actor).await?;
+    Ok(show(&PeoplePage { ui, q, tabs, state, rows, first, next, alone, unfinished }))
 }
 
-/// Counts are of everybody: beside a search they would mislead.
-fn tabs(ui: &Ui, q: &str, state: &str, counts: Counts) -> Vec<Tab> {
-    let Counts { active, suspended, waiting } = counts;
+fn tabs(ui: &Ui, q: &str, state: &str, counts: Option<Counts>) -> Vec<Tab> {
     let all = [
-        ("", ui.say("people-all"), active + suspended + waiting),
-        ("active", ui.say("people-active"), active),
-        ("waiting", ui.say("people-waiting"), waiting),
-        ("suspended", ui.say("people-suspended"), suspended),
+        ("", ui.say("people-all"), counts.map(|counts| counts.all())),
+        ("active", ui.say("people-active"), counts.map(|counts| counts.active)),
+        ("waiting", ui.say("people-waiting"), counts.map(|counts| counts.waiting)),
+        ("suspended", ui.say("people-suspended"), counts.map(|counts| counts.suspended)),
     ];
-    let tab = |(name, label, count): (&str, String, u64)| Tab {
+    let tab = |(name, label, count): (&str, String, Option<u64>)| Tab {
         label,
         href: link("/admin/people", &[("q", q), ("state", name)]),
         current: name == state,
-        count: if q.is_empty() { count.to_string() } else { String::new() },
+        count: count.map_or_else(String::new, |count| count.to_string()),
     };
     all.into_iter().map(tab).collect()
 }

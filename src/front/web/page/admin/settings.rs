@@ -55,7 +55,7 @@ struct Item {
     value: String,
     default: String,
     changed: bool,
-    /// A change takes effect at the next start.
+    /// The value takes effect at the next start.
     later: bool,
     /// Who changed it last and when; empty where it is the default.
     by: String,
@@ -103,7 +103,7 @@ pub(super) fn words(ui: &Ui, definition: &Definition, raw: &str) -> String {
             seconds => ui.span(seconds),
         },
         Kind::Word(_) => ui.say(&format!("setting-word-{raw}")),
-        Kind::Text(_) if raw.is_empty() => ui.say("setting-none"),
+        Kind::Text(_) if raw.is_empty() => ui.say("setting-of-machine"),
         Kind::Count { .. } | Kind::Text(_) => raw.to_owned(),
     }
 }
@@ -174,7 +174,7 @@ impl Item {
             value: words(ui, definition, &shown.value),
             default: words(ui, definition, definition.default),
             changed,
-            later: definition.is_read_at_start(),
+            later: shown.waits,
             by: by.map_or_else(String::new, |last| ui.say2("setting-by", "who", &last.by, "when", ui.brief(&last.at))),
             input: input(ui, definition.kind, &shown.value),
             hint: hint(ui, definition.kind),

@@ -46,13 +46,21 @@ impl Row {
 struct Rows<'a> {
     ui: &'a Ui,
     rows: Vec<Row>,
+    /// How much room the files take; empty: it is not told.
+    used: String,
+}
+
+/// How much of the room for files is taken.
+pub(super) fn used(web: &Web, ui: &Ui, files: &[Upload]) -> String {
+    let octets: u64 = files.iter().map(|file| file.size).sum();
+    ui.say2("compose-used", "used", ui.octets(octets), "limit", ui.octets(web.services().uploads.limit()))
 }
 
 /// The list of files by itself, for a script.
 pub(super) async fn rows(web: &Web, ui: &Ui, member: &Member, draft: DraftId) -> Result<String, Fault> {
     let files = web.services().uploads.list(member.who(), Some(draft)).await?;
     let rows = files.iter().map(|file| Row::of(ui, file)).collect();
-    Rows { ui, rows }.render().map_err(|error| Refusal::Internal(error.into()).into())
+    Rows { ui, rows, used: String::new() }.render().map_err(|error| Refusal::Internal(error.into()).into())
 }
 
 /// Takes the file that a form has told of.
@@ -138,7 +146,11 @@ pub(super) async fn attach(
     let desk = Desk { web, ui, visitor, member };
     let coming = form.next().await?.ok_or(Fault::Unreadable)?;
     match take(&desk, draft, &coming, &mut form).await {
-        Ok(file) => Ok(show(&Rows { rows: vec![Row::of(&desk.ui, &file)], ui: &desk.ui })),
+        Ok(file) => {
+            let all = desk.web.services().uploads.list(desk.member.who(), Some(draft)).await?;
+            let used = used(&desk.web, &desk.ui, &all);
+            Ok(show(&Rows { rows: vec![Row::of(&desk.ui, &file)], used, ui: &desk.ui }))
+        }
         Err(refusal) => {
             form.drop_files().await;
             let words = words(&desk.ui, &coming.name, refusal)?;

@@ -6,7 +6,7 @@ use super::super::super::extract::{Fields, Member};
 use super::super::super::ui::Ui;
 use super::super::mail::{self, asked};
 use super::begin::{Begun, Kind, Part, Source};
-use super::file::Row;
+use super::file::{Row, used};
 use super::href;
 use crate::mime::compose::Lost;
 use crate::model::ids::DraftId;
@@ -184,7 +184,6 @@ impl Sheet {
         let desk = mail::Desk::open(web, &ui, member, |_| false).await?;
         let is_wrong = !self.problems.is_empty() || !self.doubts.is_empty();
         let limit = services.uploads.limit();
-        let octets: u64 = self.files.iter().map(|file| file.size).sum();
         let page = WritePage {
             title: self.title(),
             at: self.draft.map_or_else(|| "/mail/compose".to_owned(), href),
@@ -192,7 +191,7 @@ impl Sheet {
             senders: senders(web, member, &self.text.sender).await?,
             source: self.source.map(|source| (source.kind.name(), source.spot.value())),
             rows: self.files.iter().map(|file| Row::of(&ui, file)).collect(),
-            used: ui.say2("compose-used", "used", ui.octets(octets), "limit", ui.octets(limit)),
+            used: used(web, &ui, &self.files),
             unfinished: unfinished(web, &ui, member, &self).await?,
             first: self.first(),
             limit,

@@ -242,7 +242,9 @@ fn other(ui: &Ui, line: &Line) -> Other {
 
 fn top(ui: &Ui, message: &Opened, head: &Head, origin: &Origin) -> Top {
     let sender = head.from.first().cloned().unwrap_or_default();
-    let name = match (sender.name.is_empty(), sender.address.is_empty()) {
+    // A name that looks like an address is believed as little as in the list.
+    let unnamed = sender.name.is_empty() || (shown::passes_for_address(&sender.name) && !sender.address.is_empty());
+    let name = match (unnamed, sender.address.is_empty()) {
         (false, _) => sender.name.clone(),
         (true, false) => sender.address.clone(),
         (true, true) => ui.say("mail-nobody"),

@@ -17,7 +17,6 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::get;
-use std::net::IpAddr;
 
 pub(super) fn routes() -> Vec<Route> {
     let page = |path, handler| route(path, "GET POST", Access::Public, handler);
@@ -196,8 +195,7 @@ async fn name(State(web): State<Web>, ui: Ui, visitor: Visitor, form: Fields) ->
     if !web.options().hostname_is_fixed {
         must_be_proved(&web, session, &form)?;
         let typed = form.line("name");
-        let fits = |name: &Domain| name.parent().is_some() && typed.parse::<IpAddr>().is_err();
-        let Some(name) = Domain::parse(typed).ok().filter(fits) else {
+        let Some(name) = Domain::parse(typed).ok().filter(Domain::is_public) else {
             let (frame, host) = (frame(&ui, 3, &progress.done), typed.to_owned());
             let problems = Problems::one("name", ui.say("setup-host-wrong"));
             return Ok(show_again(&NamePage { ui, frame, host, is_fixed: false, problems }));
