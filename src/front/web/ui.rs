@@ -253,13 +253,14 @@ impl Ui {
         at.format("%Y-%m-%d").to_string()
     }
 
-    /// Date and time in full.
+    /// Date and time in full, with the zone: where no script puts the reader's own in its place, it tells whose it is.
     pub fn moment(&self, at: &DateTime<Utc>) -> String {
         let at = at.with_timezone(&Local);
         let month = self.say(&format!("month-{}", at.month()));
         let day = self.say2("date-day", "day", at.day(), "month", month);
         let date = self.say2("date-full", "day", day, "year", at.year().to_string());
-        self.say2("date-time", "date", date, "time", at.format("%H:%M").to_string())
+        let zone = if at.offset().local_minus_utc() == 0 { "%H:%M UTC" } else { "%H:%M UTC%:z" };
+        self.say2("date-time", "date", date, "time", at.format(zone).to_string())
     }
 }
 
