@@ -2,7 +2,8 @@
 
 use super::client::dial;
 use super::house::{Bench, PASSWORD};
-use super::{NUMBER, ROUNDS, body, median, put_bytes, report, sign_in};
+use super::letters::body;
+use super::{NUMBER, ROUNDS, median, put_bytes, report, sign_in};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::SendRequest;
