@@ -2,19 +2,13 @@
 // Walked with scripts, where each page of the setup is looked at closely too, and without.
 
 import assert from 'node:assert/strict';
-import { axe } from './lib/axe.mjs';
-import { layoutFaults, pageFaults } from './lib/checks.mjs';
+import { look } from './lib/look.mjs';
 import { read, row, text, write } from './lib/mail.mjs';
-import { artefact, web } from './lib/place.mjs';
+import { web } from './lib/place.mjs';
 import { signIn } from './lib/sign_in.mjs';
 import { nextCode } from './lib/totp.mjs';
 import { follow, press, until, walk } from './lib/walk.mjs';
-import { none } from './lib/watch.mjs';
 
-const [WIDE, NARROW] = [
-  { width: 1240, height: 900 },
-  { width: 390, height: 800 },
-];
 const javaScriptEnabled = process.env.MAILSTEAD_SCRIPTS !== 'off';
 const link = process.env.MAILSTEAD_LINK;
 const ada = { address: 'ada@example.test', password: 'seven quiet herons' };
@@ -25,23 +19,8 @@ const people = [
 const SUBJECT = 'Our first evening';
 const STEPS = ['second-factor', 'codes', 'name', 'domain', 'certificate', 'done'].map((step) => `/setup/${step}`);
 
-const seen = new Set();
-
-/** What is true of every page is true of this one, in each theme and width; one that was looked at is known. */
-async function fine(page, response, name) {
-  if (!javaScriptEnabled || seen.has(name)) return;
-  seen.add(name);
-  const faults = await pageFaults(page, response);
-  const shot = (look) => page.screenshot({ path: artefact(`${name}-${look}.png`), fullPage: true });
-  await shot('light-1240');
-  await page.emulateMedia({ colorScheme: 'dark' });
-  await page.setViewportSize(NARROW);
-  faults.push(...(await layoutFaults(page)), ...(await axe(page, ['color-contrast'])));
-  await shot('dark-390');
-  await page.emulateMedia({ colorScheme: 'light' });
-  await page.setViewportSize(WIDE);
-  none(faults, name);
-}
+/** The page is looked at closely: once, in the run with scripts. */
+const fine = (page, response, name) => (javaScriptEnabled ? look(page, response, name) : undefined);
 
 /** The page of a link that is not this browser's says why not, and what to do. */
 async function turnedAway(page, words) {

@@ -3,13 +3,12 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { pageFaults } from './lib/checks.mjs';
+import { look } from './lib/look.mjs';
 import { row, write } from './lib/mail.mjs';
 import { artefact, directory, member, web } from './lib/place.mjs';
 import { submit } from './lib/sign_in.mjs';
 import { deliver } from './lib/smtp.mjs';
 import { go, press, until, walk } from './lib/walk.mjs';
-import { none } from './lib/watch.mjs';
 
 const [owner, emi, farid, hanna] = ['ada', 'emi', 'farid', 'hanna'].map(member);
 
@@ -193,7 +192,7 @@ walk('while the database is away its page says so, and comes back', async (enter
   process.kill(postmaster, 'SIGSTOP');
   try {
     for (const child of children) process.kill(child, 'SIGKILL');
-    none(await pageFaults(page, await page.goto(`${web}/mail`, { timeout: 60_000 })));
+    await look(page, await page.goto(`${web}/mail`, { timeout: 60_000 }), 'database-away');
     for (const one of [page, plain]) {
       const answer = await one.goto(`${web}/mail`, { timeout: 60_000 });
       assert.equal(answer.status(), 503);

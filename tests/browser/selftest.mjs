@@ -9,6 +9,7 @@ import { headerFaults, layoutFaults, pageFaults } from './lib/checks.mjs';
 import { frameFaults } from './lib/frame.mjs';
 import { htmlFaults } from './lib/html.mjs';
 import { fresh, launch } from './lib/launch.mjs';
+import { isNew } from './lib/look.mjs';
 import { plainTexts } from './lib/pseudo.mjs';
 import { routeOf } from './lib/routes.mjs';
 import { code } from './lib/totp.mjs';
@@ -31,7 +32,8 @@ const CSS = `
   body { color: #1c1e20; background: #faf9f7; font: 15px sans-serif }
   .pale { color: #ddd }
   .narrow { width: 3rem; height: 1rem; overflow: hidden; white-space: nowrap }
-  .wide { width: 4000px }`;
+  .wide { width: 4000px }
+  .far { position: absolute; top: 5000px }`;
 const SCRIPTS = {
   '/alert.js': "alert('hello')",
   '/error.js': "console.error('bad news')",
@@ -69,6 +71,7 @@ const FAULTS = {
   'no language': [page().replace(' lang="en"', ''), ['no lang']],
   'no direction': [page().replace(' dir="ltr"', ''), ['no dir']],
   'too wide': [page('<div class="wide">x</div>'), ['px wide in a window of 1240']],
+  'far below': [page('<span class="far">x</span>'), ['px of nothing below the page']],
   'clipped button': [page('<button class="narrow">Many words that do not fit</button>'), ['clipped text']],
   'id twice': [page('<i id="a">x</i><i id="a">y</i>'), ['id a twice']],
   'unclosed element': [page('<section><p>x</section>'), ['</section> closes <p>']],
@@ -134,6 +137,18 @@ test('a narrow window is measured by its own width', async () => {
   none(await layoutFaults(tab));
   await tab.goto(`${own}/too wide`);
   assert.match((await layoutFaults(tab)).join(), /in a window of 390/);
+});
+
+test('what differs by its texts alone is looked at once', async () => {
+  const first = async (body) => {
+    await tab.goto(`${own}/good`);
+    await tab.evaluate((html) => (document.body.innerHTML = html), body);
+    return isNew(tab, 'selftest');
+  };
+  assert.ok(await first('<header class="bar"><a href="/a">A</a></header><p class="x">One</p>'));
+  assert.ok(!(await first('<p class="x">Another</p><p class="x">and one more</p>')));
+  assert.ok(!(await first('<header class="bar"><b><a href="/a">A</a></b></header><p class="x">One</p>')));
+  for (const body of ['<p class="y">One</p>', '<p class="x" hidden>One</p>', '<p class="x"><b>One</b></p>']) assert.ok(await first(body), body);
 });
 
 test('each header field is missed', () => {

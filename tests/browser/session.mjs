@@ -1,11 +1,10 @@
 // Signing in and out, and forms that somebody else would like to send.
 
 import assert from 'node:assert/strict';
-import { pageFaults } from './lib/checks.mjs';
+import { look } from './lib/look.mjs';
 import { member, web } from './lib/place.mjs';
 import { landed, signIn, submit } from './lib/sign_in.mjs';
 import { walk } from './lib/walk.mjs';
-import { none } from './lib/watch.mjs';
 
 const NAME = 'input[autocomplete="username"]';
 const PASSWORD = 'input[autocomplete="current-password"]';
@@ -22,7 +21,7 @@ walk('a wrong password says so and keeps the name', async (enter) => {
   await page.locator(PASSWORD).fill('nothing like it');
   const answer = await submit(page, PASSWORD);
   assert.equal(answer.status(), 403);
-  none(await pageFaults(page, answer));
+  await look(page, answer, 'wrong-password');
   assert.ok((await page.getByRole('alert').innerText()).length > 10);
   assert.equal(await page.locator(NAME).inputValue(), greta.address);
   assert.equal(await page.locator(PASSWORD).inputValue(), '');
@@ -71,7 +70,7 @@ walk('a form that is not ours does nothing', async (enter) => {
     await page.locator(PASSWORD).fill(greta.password);
     const answer = await submit(page, PASSWORD);
     assert.equal(answer.status(), 403);
-    none(await pageFaults(page, answer));
+    await look(page, answer, 'form-not-ours');
     assert.equal(await home(context), '/sign-in');
   }
   // From a page of another browser: its token is not for this one.

@@ -25,5 +25,6 @@ export async function axe(page, only) {
 
 /** Frames that have no title a screen reader could say. */
 export async function frameNames(page) {
-  return page.$$eval('iframe', (frames) => frames.filter((frame) => !frame.title.trim()).map((frame) => frame.outerHTML));
+  const nameless = await page.$$eval('iframe', (frames) => frames.filter((one) => !one.title.trim()).map((one) => one.outerHTML));
+  return nameless.map((frame) => `frame without title: ${frame}`);
 }

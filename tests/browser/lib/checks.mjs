@@ -55,6 +55,9 @@ export async function layoutFaults(page) {
     if (!root.lang) faults.push('no lang');
     if (!['ltr', 'rtl'].includes(root.dir)) faults.push('no dir');
     if (root.scrollWidth > innerWidth) faults.push(`${root.scrollWidth} px wide in a window of ${innerWidth}`);
+    // What is placed outside of all that scrolls, such as words for screen readers, can make the page longer than it is.
+    const end = Math.max(innerHeight, document.body.getBoundingClientRect().bottom + scrollY);
+    if (root.scrollHeight > end + 1) faults.push(`${Math.round(root.scrollHeight - end)} px of nothing below the page`);
     const short = (element) => `${element.outerHTML.slice(0, 100)}`;
     for (const element of document.querySelectorAll('button, [role="button"], a.button, .chip')) {
       const { display, visibility } = getComputedStyle(element);
@@ -70,17 +73,12 @@ export async function layoutFaults(page) {
   });
 }
 
-/**
- * Everything at once about a page that was just gone to: `response` is what the navigation gave. Lines, none when all is
- * well.
- */
-export async function pageFaults(page, response, { signedIn = false } = {}) {
-  const frames = (await frameNames(page)).map((frame) => `frame without title: ${frame}`);
-  return [
-    ...headerFaults(await response.allHeaders(), { signedIn }),
-    ...htmlFaults(await response.text()),
-    ...(await layoutFaults(page)),
-    ...frames,
-    ...(await axe(page)),
-  ];
+/** What is wrong with a page as it was sent: `response` is what the navigation gave. */
+export async function sentFaults(response, { signedIn = false } = {}) {
+  return [...headerFaults(await response.allHeaders(), { signedIn }), ...htmlFaults(await response.text())];
+}
+
+/** Everything at once about a page that was just gone to, as it is now. Lines, none when all is well. */
+export async function pageFaults(page, response, options) {
+  return [...(await sentFaults(response, options)), ...(await layoutFaults(page)), ...(await frameNames(page)), ...(await axe(page))];
 }

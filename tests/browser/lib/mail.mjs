@@ -1,7 +1,7 @@
 // Mail as its readers and writers handle it.
 
 import { web } from './place.mjs';
-import { go, until } from './walk.mjs';
+import { go, until } from './steps.mjs';
 
 /** A row of the list by its subject. */
 export const row = (page, subject) => page.locator('[data-list] [data-row]').filter({ has: page.getByRole('heading', { name: subject }) });

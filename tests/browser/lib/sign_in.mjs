@@ -7,10 +7,7 @@ import { nextCode } from './totp.mjs';
 
 /** Signs in with address, password and, where `who` has one, a one-time code; ends on the page after it. */
 export async function signIn(page, who, { at = `${web}/sign-in` } = {}) {
-  await page.goto(at);
-  await page.locator('input[autocomplete="username"]').fill(who.address);
-  await page.locator('input[autocomplete="current-password"]').fill(who.password);
-  await submit(page, 'input[autocomplete="current-password"]');
+  await enterPassword(page, who, { at });
   if (who.totp) {
     // The code of these seconds may be used up: by the demo itself, which enrolled with it, or by another test.
     for (let turn = 0; turn < 3 && new URL(page.url()).pathname === '/sign-in/code'; turn++) {
@@ -19,6 +16,14 @@ export async function signIn(page, who, { at = `${web}/sign-in` } = {}) {
     }
   }
   assert.doesNotMatch(new URL(page.url()).pathname, /^\/sign-in/, `${who.address} is signed in`);
+}
+
+/** The first step of it; gives the answer of the page after it. */
+export async function enterPassword(page, who, { at = `${web}/sign-in` } = {}) {
+  await page.goto(at);
+  await page.locator('input[autocomplete="username"]').fill(who.address);
+  await page.locator('input[autocomplete="current-password"]').fill(who.password);
+  return submit(page, 'input[autocomplete="current-password"]');
 }
 
 /** Sends the form that a field stands in, by Enter; gives the answer of the page after it. */

@@ -3,7 +3,9 @@
 import { after, before, test } from 'node:test';
 import { fresh, launch } from './launch.mjs';
 import { artefact, web } from './place.mjs';
-import { landed, signIn } from './sign_in.mjs';
+import { signIn } from './sign_in.mjs';
+
+export { follow, go, press, until } from './steps.mjs';
 
 let browser;
 // Who signs in with one-time codes waits for the next one each time: their sessions are used again.
@@ -45,27 +47,4 @@ async function arrive(page, who, at) {
   await page.goto(`${web}${at}`);
   if (new URL(page.url()).pathname === '/sign-in') await signIn(page, who, { at: page.url() });
   if (who.totp) kept.set(who.address, await context.cookies());
-}
-
-/** Does what leads to another page; gives the answer of that one. */
-export async function go(page, doing) {
-  const there = landed(page);
-  await doing();
-  return there;
-}
-
-/** Presses a button that leads to another page. */
-export const press = (page, name, within = page) =>
-  go(page, () => within.getByRole('button', { name, exact: true }).last().click());
-
-/** Follows a link. */
-export const follow = (page, name, within = page) => go(page, () => within.getByRole('link', { name, exact: true }).last().click());
-
-/** Asks again until the answer is one; for what becomes true elsewhere, and not on a page that is open. */
-export async function until(ask, what, limit = 30_000) {
-  for (const end = Date.now() + limit; Date.now() < end; await new Promise((done) => setTimeout(done, 200))) {
-    const answer = await ask();
-    if (answer) return answer;
-  }
-  throw new Error(`${what}: not in ${limit / 1000} s`);
 }
