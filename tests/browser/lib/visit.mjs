@@ -2,23 +2,26 @@
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { furnish } from './furnish.mjs';
 import { member } from './place.mjs';
 import { PAGES, routeOf } from './routes.mjs';
-import { signIn } from './sign_in.mjs';
+import { enterPassword, signIn } from './sign_in.mjs';
 
 /** The router's own table, of what answers to GET. */
 export const ROUTES = JSON.parse(readFileSync(process.env.MAILSTEAD_ROUTES, 'utf8')).filter(({ methods }) => /\bGET\b/.test(methods));
 
 const PATHS = ROUTES.map(({ path }) => path);
 
-/** Roles and the members of the demo who have them. */
-export const ROLES = { out: null, member: 'greta', admin: 'bruno', owner: 'ada' };
+/** Roles and the members of the demo who have them; `half` has given the password, and no code yet. */
+export const ROLES = { out: null, half: 'bruno', member: 'greta', helper: 'carla', admin: 'bruno', owner: 'ada' };
+
+const SIGNED_IN = ['member', 'helper', 'admin', 'owner'];
 
 /** What each access lets in, as the router names it. */
 const LETS_IN = {
-  public: ['out', 'member', 'admin', 'owner'],
-  half: ['member', 'admin', 'owner'],
-  member: ['member', 'admin', 'owner'],
+  public: ['out', 'half', ...SIGNED_IN],
+  half: ['half', ...SIGNED_IN],
+  member: SIGNED_IN,
   admin: ['admin', 'owner'],
   owner: ['owner'],
 };
@@ -31,21 +34,28 @@ export class Visit {
     Object.assign(this, { role, page });
   }
 
-  /** Signs in, where the role is somebody's. */
+  /** Who is signed in. */
+  get who() {
+    return ROLES[this.role] && member(ROLES[this.role]);
+  }
+
+  /** Signs in, where the role is somebody's, and makes what the demo lacks. */
   async begin() {
-    if (ROLES[this.role]) await signIn(this.page, member(ROLES[this.role]));
+    if (this.role === 'half') await enterPassword(this.page, this.who);
+    else if (this.who) {
+      await signIn(this.page, this.who);
+      await furnish(this);
+    }
   }
 
   /** The routes in the order of the table. */
-  routes = () => Object.keys(PAGES).flatMap((path) => ROUTES.filter((route) => route.path === path && this.has(route)));
+  routes = () => Object.keys(PAGES).flatMap((path) => ROUTES.filter((route) => route.path === path));
 
-  /** Whether there is one for the role, if it may see it at all. */
-  has = ({ path, access }) => !LETS_IN[access].includes(this.role) || (PAGES[path].of ?? LETS_IN.public).includes(this.role);
-
-  /** What becomes of the role at a route: `turned away`, `apart`, `absent`, `led on`, `file` or `page`. */
+  /** What becomes of the role at a route: `turned away`, `apart`, `bare`, `absent`, `led on`, `file` or `page`. */
   fate({ path, access }) {
     if (!LETS_IN[access].includes(this.role)) return 'turned away';
     if (PAGES[path].apart) return 'apart';
+    if (PAGES[path].bare) return 'bare';
     if (PAGES[path].absent) return 'absent';
     if (this.target(path)) return 'led on';
     return PAGES[path].file ? 'file' : 'page';
@@ -58,19 +68,27 @@ export class Visit {
   }
 
   /** The address of a route: of one with a variable part, the first that a link led to. */
-  address({ path }) {
-    if (!path.includes('{')) return path;
-    const found = [...this.links].find((link) => routeOf(link, PATHS) === path);
-    assert.ok(found, `no page has a link to ${path}`);
+  address = (route) => this.addresses(route)[0];
+
+  /** All that were found. */
+  addresses({ path }) {
+    if (!path.includes('{')) return [path];
+    const found = [...this.links].filter((link) => routeOf(link, PATHS) === path);
+    assert.ok(found.length, `no page has a link to ${path}`);
     return found;
   }
 
   /** Remembers where the page of a route leads to. */
   async harvest({ path }) {
-    if (PAGES[path].sample) return;
-    for (const link of await this.page.$$eval('a[href^="/"]', (all) => all.map((one) => one.getAttribute('href')))) {
-      this.links.add(link.split('#')[0]);
-    }
+    if (!PAGES[path].sample) await this.collect('a[href^="/"], iframe[src^="/"]');
+  }
+
+  /** Remembers the links of the page that is open, or some of them; gives them. */
+  async collect(which) {
+    const found = await this.page.$$eval(which, (all) => all.map((one) => one.getAttribute('href') ?? one.getAttribute('src')));
+    const links = found.map((link) => link.split('#')[0]);
+    for (const link of links) this.links.add(link);
+    return links;
   }
 
   /** Links that lead to no route. */
