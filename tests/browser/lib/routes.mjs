@@ -5,7 +5,7 @@
 // on, by role or for all. `apart`: it has a test of its own, for this reason; here it is only seen to turn away who may not
 // have it. `bare`: it is shown, but in no layout of ours: by a policy of its own. `file`: no page, but something to download
 // or to read by a program, of this media type. `sample`: its links lead nowhere. `absent`: the demo, which is set up, has
-// nothing there, and says so: journey.mjs and people.mjs come by when there is. `of`: the roles that have one of these.
+// nothing there, and says so: journey.mjs and people.mjs come by when there is.
 
 const signedIn = (path) => ({ member: path, helper: path, admin: path, owner: path });
 

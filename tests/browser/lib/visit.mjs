@@ -49,10 +49,7 @@ export class Visit {
   }
 
   /** The routes in the order of the table. */
-  routes = () => Object.keys(PAGES).flatMap((path) => ROUTES.filter((route) => route.path === path && this.has(route)));
-
-  /** Whether there is one for the role, if it may see it at all. */
-  has = ({ path, access }) => !LETS_IN[access].includes(this.role) || (PAGES[path].of ?? LETS_IN.public).includes(this.role);
+  routes = () => Object.keys(PAGES).flatMap((path) => ROUTES.filter((route) => route.path === path));
 
   /** What becomes of the role at a route: `turned away`, `apart`, `bare`, `absent`, `led on`, `file` or `page`. */
   fate({ path, access }) {
