@@ -17,18 +17,32 @@
 //                             POSTed to at + "/file", answered with its <li> and [data-used], or with a sentence and another status
 //   data-limit                octets of all files
 //   data-too-big, data-away, data-failed   sentences; {name} is the file
-//   data-rescue="KEY"         where the text is kept when the server is away
+//   data-rescue="KEY"         where the text is kept when the server is away, with the key of the form where it has no draft yet
+//   data-heard                the answer to what was sent: the server has the text
+//   data-kept                 sentence; {at} is the time at which the server has got it all
 //   [data-saved] its state; [data-files] list of files; [data-parts] files to choose from before there is a draft
 //   [data-rescued] hidden     offers text that was kept; [data-rescue-take] and [data-rescue-drop] in it
 // <dialog id="sign-in-again"> with [data-slot]: where one signs in again without leaving what is being written
 
-const { body } = document;
+const { body, documentElement: root } = document;
 const find = (what, from = document) => from.querySelector(what);
 const every = (what, from = document) => [...from.querySelectorAll(what)];
 const say = (words) => document.dispatchEvent(new CustomEvent('say', { detail: words }));
 // As it may stand in a page and in a form: no controls, nothing that turns its neighbours round (UAX #9).
 const nameOf = (file) => file.name.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, '_');
 const token = () => find('input[name=csrf]')?.value ?? '';
+const parse = async (answer) => new DOMParser().parseFromString(await answer.text(), 'text/html');
+
+// A session that began elsewhere has a token of its own: every form of this page takes it over.
+async function freshToken() {
+  const page = await parse(await fetch(location.href));
+  const whose = (from) => find('[data-rescue]', from)?.dataset.rescue.split(' ').pop();
+  const fresh = find('input[name=csrf]', page)?.value;
+  // Somebody else's gets nothing of what is on this page.
+  if (!fresh || fresh === token() || whose(page) !== whose(document)) return false;
+  every('input[name=csrf]').forEach((input) => (input.value = fresh));
+  return true;
+}
 
 function send(url, data, more = {}) {
   const headers = { 'x-script': '1', 'x-csrf-token': token(), accept: 'application/json' };
@@ -150,6 +164,32 @@ function onKey(event) {
   }
 }
 
+// Where the hand was: what is done to a line, or to the message beside it, leads to a new page.
+function remember() {
+  const all = rows();
+  const focused = all.findIndex((row) => row.contains(document.activeElement));
+  const at = focused >= 0 ? focused : all.findIndex((row) => find('[aria-current]', row));
+  try {
+    if (at >= 0) sessionStorage.setItem('hand', at);
+  } catch { /* Not allowed: the next page begins at its top. */ }
+}
+
+// On a message it is on its subject, in its list on the line that stands where the one before stood.
+function handBack() {
+  if (document.activeElement !== body) return;
+  const title = find('.mail-reading .reader h1');
+  if (title) {
+    title.tabIndex = -1;
+    return title.focus({ preventScroll: true });
+  }
+  try {
+    const at = sessionStorage.getItem('hand');
+    sessionStorage.removeItem('hand');
+    const all = rows();
+    if (at !== null && all.length) find('a', all[Math.min(Number(at), all.length - 1)]).focus();
+  } catch { /* Not allowed: nothing was remembered. */ }
+}
+
 function ranges(list) {
   let last;
   list.addEventListener('click', (event) => {
@@ -178,8 +218,8 @@ function signInAgain() {
   const dialog = find('#sign-in-again');
   if (!dialog) return Promise.resolve(false);
   if (dialog.open) return Promise.resolve(false);
-  const parse = async (answer) => new DOMParser().parseFromString(await answer.text(), 'text/html');
   return new Promise((done) => {
+    const ask = () => fetch('/sign-in', { headers: { accept: 'text/html' } }).then(parse).then(show);
     const show = (page) => {
       const form = find('main form[action^="/sign-in"]', page);
       if (!form) return finish();
@@ -189,9 +229,7 @@ function signInAgain() {
       find('[data-slot] input:not([type=hidden])', dialog)?.focus();
     };
     const finish = async () => {
-      // The new session has a token of its own: every form of this page takes it over.
-      const fresh = find('input[name=csrf]', await parse(await fetch(location.href)))?.value;
-      if (fresh) every('input[name=csrf]').forEach((input) => (input.value = fresh));
+      await freshToken();
       find('[data-slot]', dialog).replaceChildren();
       dialog.close('done');
     };
@@ -200,13 +238,15 @@ function signInAgain() {
       event.preventDefault();
       const data = new URLSearchParams(new FormData(event.target));
       try {
-        show(await parse(await fetch(event.target.action, { method: 'POST', body: data, headers: { accept: 'text/html' } })));
+        const answer = await fetch(event.target.action, { method: 'POST', body: data, headers: { accept: 'text/html' } });
+        // The form was made before somebody signed in elsewhere: a new one, or none is needed any more.
+        await (answer.status === 403 ? ask() : show(await parse(answer)));
       } catch { /* Away: the form stays, to be sent again. */ }
     };
     dialog.onclose = () => done(dialog.returnValue === 'done');
     dialog.returnValue = '';
     dialog.showModal();
-    fetch('/sign-in', { headers: { accept: 'text/html' } }).then(parse).then(show, () => dialog.close());
+    ask().catch(() => dialog.close());
   });
 }
 
@@ -219,7 +259,10 @@ class Draft {
     this.state = find('[data-saved]', form);
     this.clean = this.text();
     this.uploads = new Set();
+    // A draft that Drafts does not have yet as it is.
+    this.unfiled = 'heard' in this.words && !find('[name=form]', form);
     form.addEventListener('input', () => this.changed());
+    addEventListener('online', () => this.save());
     form.addEventListener('submit', (event) => this.submit(event));
     addEventListener('pagehide', () => this.saveAtLeave());
     document.addEventListener('signed-out', (event) => event.preventDefault());
@@ -256,10 +299,11 @@ class Draft {
   }
 
   async store(text) {
-    const answer = await send(this.words.save, this.body());
+    let answer = await send(this.words.save, this.body());
+    if (answer.status === 403 && (await freshToken())) answer = await send(this.words.save, this.body());
     if (answer.status === 401) {
-      this.keep();
-      if (await signInAgain()) this.changed();
+      this.hold();
+      if (await signInAgain()) setTimeout(() => this.save());
       return;
     }
     if (!answer.ok) return this.keep();
@@ -268,18 +312,21 @@ class Draft {
     this.forget();
     if (at) this.move(at, files);
     this.clean = text;
-    this.tell(words, !loud);
+    this.unfiled = true;
+    const lang = navigator.languages.find((tag) => tag.startsWith(root.lang)) ?? root.lang;
+    const now = new Date().toLocaleTimeString(lang, { timeStyle: 'short' });
+    this.tell(loud ? words : this.words.kept.replace('{at}', () => now), !loud);
   }
 
   // The draft is at another place from now on: a new one was made.
   move(at, files) {
-    this.words.rescue = this.words.rescue.replace(this.words.save, at);
+    this.words.rescue = `${at} ${this.words.rescue.split(' ').pop()}`;
     this.words.save = at;
     this.form.action = at;
     history.replaceState(history.state, '', at);
     const rows = new DOMParser().parseFromString(files, 'text/html').querySelectorAll('li');
     const list = find('[data-files]', this.form);
-    every('li:not(:has(progress))', list).forEach((row) => row.remove());
+    every('.attachment:not(:has(progress))', list).forEach((row) => row.remove());
     list.prepend(...[...rows].map((row) => document.importNode(row, true)));
     every('[data-parts], [name=form], [name=kind], [name=source]', this.form).forEach((part) => part.remove());
   }
@@ -305,10 +352,12 @@ class Draft {
 
   saveAtLeave() {
     clearTimeout(this.timer);
-    if (this.left || this.text() === this.clean || !this.words.save) return;
-    const data = this.body();
-    data.set('leaving', '1');
+    if (this.left || !this.words.save || (this.text() === this.clean && !this.unfiled)) return;
+    const kept = this.text() === this.clean;
+    const data = kept ? new URLSearchParams({ aside: '1' }) : this.body();
+    if (!kept) data.set('leaving', '1');
     send(this.words.save, data, { keepalive: true }).catch(() => {});
+    if (kept) return;
     // Nobody hears whether it arrives: where it does in time, the next page of this draft has the same text.
     this.hold();
   }
@@ -317,13 +366,18 @@ class Draft {
   leave() {
     this.left = true;
     clearTimeout(this.timer);
-    if (this.hold()) localStorage.setItem('left', this.words.rescue);
+    if (this.hold()) localStorage.setItem('left', this.key());
+  }
+
+  // Messages without a draft are told apart by their forms.
+  key() {
+    return [this.words.rescue, find('[name=form]', this.form)?.value].filter(Boolean).join(' ');
   }
 
   // Only what was typed is kept, on this device, and only until the server has it.
   hold() {
     try {
-      localStorage.setItem(this.words.rescue, this.text());
+      localStorage.setItem(this.key(), this.text());
       return true;
     } catch {
       // No room or not allowed: the page itself still has it.
@@ -332,27 +386,37 @@ class Draft {
   }
 
   keep() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.save(), 15_000);
     if (this.hold()) this.tell(this.words.away);
   }
 
-  forget() {
+  forget(key = this.key()) {
     try {
-      localStorage.removeItem(this.words.rescue);
+      localStorage.removeItem(key);
     } catch { /* Not allowed: nothing was kept. */ }
   }
 
+  // Where it is, and what: of this form, else of one that began as this one does; where nothing is begun, of any without a
+  // draft. It never goes into another message.
   kept() {
+    const { rescue } = this.words;
+    const [at, who, ...more] = rescue.split(' ');
+    const isNew = !more.length && find('[name=form]', this.form);
+    const fits = (name) => (isNew ? name.startsWith(`${at} `) && name.split(' ').includes(who) : name.startsWith(`${rescue} `));
     try {
-      return localStorage.getItem(this.words.rescue);
+      const all = Object.keys(localStorage);
+      const key = all.find((name) => name === this.key()) ?? all.find(fits);
+      return [key, key && localStorage.getItem(key)];
     } catch {
-      return null;
+      return [];
     }
   }
 
   offerRescued() {
     const bar = find('[data-rescued]');
-    const kept = this.kept();
-    if (kept === this.clean) return this.forget();
+    const [key, kept] = this.kept();
+    if (kept === this.clean) return this.forget(key);
     if (!bar || !kept) return;
     bar.hidden = false;
     find('[data-rescue-take]', bar).addEventListener('click', () => {
@@ -361,10 +425,11 @@ class Draft {
         if (field && 'value' in field && field.type !== 'hidden') field.value = value;
       }
       bar.hidden = true;
+      this.forget(key);
       this.save();
     });
     find('[data-rescue-drop]', bar).addEventListener('click', () => {
-      this.forget();
+      this.forget(key);
       bar.hidden = true;
     });
   }
@@ -394,7 +459,7 @@ class Draft {
   }
 
   upload(file) {
-    if (file.size > Number(this.words.limit || Infinity)) return this.tell(this.words.tooBig?.replace('{name}', () => nameOf(file)));
+    if (file.size > Number(this.words.limit || Infinity)) return this.refused(this.words.tooBig?.replace('{name}', () => nameOf(file)));
     const item = document.createElement('li');
     item.className = 'attachment';
     const name = document.createElement('p');
@@ -412,6 +477,15 @@ class Draft {
     task.finally(() => this.uploads.delete(task));
   }
 
+  // It stays where the file would stand, so that nobody sends without it unawares.
+  refused(words) {
+    const item = document.createElement('li');
+    item.className = 'error';
+    item.textContent = words;
+    find('[data-files]', this.form).append(item);
+    say(words);
+  }
+
   // Files need a draft that they belong to.
   async ready() {
     if (find('[name=form]', this.form)) this.clean = null;
@@ -419,11 +493,10 @@ class Draft {
   }
 
   post(file, item, bar) {
-    const parse = (html) => new DOMParser().parseFromString(html, 'text/html');
     return new Promise((done) => {
       const failed = (words) => {
         item.remove();
-        this.tell(words || this.words.failed?.replace('{name}', () => nameOf(file)));
+        this.refused(words || this.words.failed?.replace('{name}', () => nameOf(file)));
         done();
       };
       // fetch can't tell how far an upload is.
@@ -435,10 +508,13 @@ class Draft {
       request.onerror = () => failed();
       request.onload = async () => {
         if (request.status === 401 && (await signInAgain())) return done(this.post(file, item, bar));
-        const page = parse(request.responseText);
+        const page = new DOMParser().parseFromString(request.responseText, 'text/html');
         const made = page.querySelector('li');
         if (request.status >= 300 || !made) return failed(request.status === 422 && page.body.textContent.trim());
-        item.replaceWith(document.importNode(made, true));
+        // Chosen twice, it is there once.
+        const same = find(`[value="${CSS.escape(find('button', made).value)}"]`, this.form)?.closest('li');
+        (same ?? item).replaceWith(document.importNode(made, true));
+        if (same) item.remove();
         const used = page.querySelector('[data-used]');
         if (used) find('[data-used]', this.form).textContent = used.textContent;
         say(nameOf(file));
@@ -455,7 +531,7 @@ function arrive() {
   try {
     const left = localStorage.getItem('left');
     localStorage.removeItem('left');
-    if (left && find('[data-about^="compose-"]')) localStorage.removeItem(left);
+    if (left && find('[data-about^="compose-"], [data-heard]')) localStorage.removeItem(left);
   } catch { /* Not allowed: nothing was kept. */ }
 }
 
@@ -481,5 +557,7 @@ document.addEventListener('htmx:afterSwap', (event) => {
   dress(event.detail.target);
   listen();
 });
+document.addEventListener('submit', ({ target }) => target.matches('form[action^="/mail/"]') && remember());
 arrive();
 dress(document);
+handBack();

@@ -7,6 +7,7 @@ use super::readable::fresh;
 use super::vault::Vault;
 use super::{Base, Refusal, Result};
 use crate::model::secret::Secret;
+use crate::model::shown;
 
 pub use crate::store::second_factor::AppPasswordRow as AppPassword;
 
@@ -51,7 +52,11 @@ impl AppPasswords {
     /// [`Refusal::Stale`].
     pub async fn make(&self, who: &Identity, origin: &Origin, label: &str) -> Result<Made> {
         let label = label.trim();
-        if label.is_empty() || label.chars().count() > LABEL || label.chars().any(char::is_control) {
+        if label.is_empty()
+            || label.chars().count() > LABEL
+            || label.chars().any(char::is_control)
+            || !shown::is_seen(label)
+        {
             return Err(Refusal::Invalid("an app password has a name of 1 to 60 characters"));
         }
         let password = fresh(GROUPS)?;

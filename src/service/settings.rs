@@ -300,11 +300,15 @@ impl Settings {
         let (values, begun) = (self.values.load(), self.at_start.get());
         let show = |definition: &'static Definition| {
             let stored = values.get(definition.name);
+            let word = |value: Option<&Value>| {
+                value.map_or_else(|| definition.default.to_owned(), |v| written(definition.kind, v))
+            };
             Shown {
                 definition,
-                value: stored.map_or_else(|| definition.default.to_owned(), |v| written(definition.kind, v)),
+                value: word(stored),
                 changed: stored.is_some(),
-                waits: definition.is_read_at_start() && begun.is_some_and(|begun| begun.get(definition.name) != stored),
+                waits: definition.is_read_at_start()
+                    && begun.is_some_and(|begun| word(begun.get(definition.name)) != word(stored)),
             }
         };
         DEFINITIONS.iter().map(show).collect()

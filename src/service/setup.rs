@@ -222,6 +222,12 @@ impl Setup {
         Ok(who)
     }
 
+    /// Whether somebody claimed the server and has not come to the end of its setup.
+    pub async fn is_begun(&self) -> Result<bool> {
+        let state = self.base.store.setup_state().await?;
+        Ok(state.is_some_and(|(owner, _, done_at)| owner.is_some() && done_at.is_none()))
+    }
+
     /// How far the setup is.
     ///
     /// # Errors

@@ -163,9 +163,9 @@ walk('a file that is too large is refused in words', async (enter) => {
   assert.match(await page.locator('#file-hint').innerText(), /of \d+ kB used/);
   watch.requests.length = 0;
   await page.setInputFiles('#file', large);
-  await page.locator('[data-saved]').filter({ hasText: 'large.bin is too large' }).waitFor();
+  await page.locator('[data-files] .error').filter({ hasText: 'large.bin is too large' }).waitFor();
   assert.ok(!watch.requests.some((request) => request.url().endsWith('/file')), 'it was not even sent');
-  assert.equal(await page.locator('[data-files] li').count(), 0);
+  assert.equal(await page.locator('[data-files] .attachment').count(), 0);
   const { page: plain } = await enter({ as: farid, at: '/mail/compose', javaScriptEnabled: false });
   for (const name of [large, file('huge.bin', 30_000_000)]) {
     await write(plain, { subject: 'With a file', body: 'Nothing of this is lost.' });

@@ -79,9 +79,14 @@ trial('a sender made of markup is allowed for good, in words', async (page) => {
   await reader.open('/settings/reading', 'the list of those allowed');
 });
 
-trial('a folder may be called anything', async (page) => {
+trial('a folder may be called anything that can be seen', async (page) => {
   await reader.open('/mail/folders', 'folders');
   await page.locator('input[name="name"]').fill(TURNED);
+  const refused = landed(page);
+  await page.locator('input[name="name"]').press('Enter');
+  assert.equal((await refused).status(), 422);
+  await page.getByText('characters that can be seen').first().waitFor();
+  await page.locator('input[name="name"]').fill(`${MARKUP} gpj`);
   await go(() => page.locator('input[name="name"]').press('Enter'), 'made');
   assert.ok((await toast(page)).includes(`${MARKUP} gpj`));
   const folder = page.getByRole('row').filter({ hasText: `${MARKUP} gpj` });
@@ -134,7 +139,7 @@ trial('files of any name are attached', async (page) => {
   // One that is too large is told by its name, which a page must not take for markup either.
   await page.locator('[data-compose]').evaluate((form) => (form.dataset.limit = '1'));
   await page.setInputFiles('#file', made[0]);
-  await page.locator('[data-saved]').filter({ hasText: MARKUP }).waitFor();
+  await page.locator('[data-files] .error').filter({ hasText: MARKUP }).waitFor();
   await reader.quiet('refused');
   await page.reload();
   await reader.quiet('again');

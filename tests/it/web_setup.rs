@@ -65,6 +65,7 @@ async fn a_server_is_claimed_and_set_up() {
     says(&page, 200, "Step 1 of 6");
     for (field, value, words) in [
         ("name", " ", "Type your name."),
+        ("name", "\u{202e}Ada", "A name has at most 100 characters"),
         ("address", "ada", "An address has a name, an @ and a domain"),
         ("address", "ada@192.0.2.1", "no IP address"),
         ("address", "ada@localhost", "two or more parts"),
@@ -144,6 +145,10 @@ async fn a_setup_that_was_left_goes_on() {
     let page = claim(&mut browser, &link).await;
     says(&page, 200, "Step 2 of 6");
     leads(&browser.get("/setup").await, "/setup/second-factor");
+    leads(
+        &Browser::at(site(&house.services)).get("/setup/second-factor").await,
+        "/sign-in?next=%2Fsetup%2Fsecond-factor",
+    );
     // Another day, another browser.
     house.clock.advance(TimeDelta::days(1));
     let mut browser = Browser::at(site(&house.services));
@@ -191,7 +196,7 @@ async fn a_link_is_one_browsers_once_for_an_hour() {
     says(&second.post(&old, &YOU).await, 404, "opened it in another browser on");
     says(&first.get(&old).await, 200, "Step 1 of 6");
     let new = link(&house).await;
-    says(&first.get(&old).await, 404, "is mistyped, was used already, or is more than an hour old");
+    says(&first.get(&old).await, 404, "is mistyped, was used already, is more than an hour old, or a newer one was made");
     says(&begin(&mut first, &new).await, 200, "Step 1 of 6");
     house.clock.advance(TimeDelta::minutes(61));
     says(&first.post(&new, &YOU).await, 404, "more than an hour old");

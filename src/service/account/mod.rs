@@ -203,7 +203,7 @@ impl Accounts {
     /// Sets the name shown to others.
     ///
     /// # Errors
-    /// [`Refusal::Invalid`] for control characters or more than 200 octets.
+    /// [`Refusal::Invalid`] with [`BAD_NAME`].
     pub async fn rename(&self, actor: &Actor, address: &Address, name: &str) -> Result<()> {
         usable(address, name)?;
         let (mut tx, account) = self.begin_on(actor, address, Also::Nobody).await?;
@@ -353,6 +353,16 @@ pub(super) fn seemly(local: &str) -> Result<()> {
     Err(Refusal::Invalid("an address given here has no blanks and no quotes, and nothing that can't be seen"))
 }
 
+/// What is wrong with a person's name.
+pub const BAD_NAME: &str = "a name has at most 100 characters, all of which can be seen";
+
+/// # Errors
+/// [`Refusal::Invalid`] with [`BAD_NAME`].
+fn nameable(name: &str) -> Result<()> {
+    let is_fine = name.chars().count() <= 100 && !name.chars().any(char::is_control) && shown::is_seen(name);
+    if is_fine { Ok(()) } else { Err(Refusal::Invalid(BAD_NAME)) }
+}
+
 /// Whether an account may be called so.
 pub(super) fn usable(address: &Address, name: &str) -> Result<()> {
     let local = fold_local(address.local());
@@ -360,10 +370,10 @@ pub(super) fn usable(address: &Address, name: &str) -> Result<()> {
     if RESERVED.contains(&local.as_str()) {
         return Err(Refusal::Invalid("postmaster and abuse lead to the owners and can't be an account"));
     }
-    if local.contains('+') || name.chars().any(char::is_control) || name.len() > 200 {
-        return Err(Refusal::Invalid("an account's address has no + and its name no control characters"));
+    if local.contains('+') {
+        return Err(Refusal::Invalid("an account's address has no +: what follows one is a detail"));
     }
-    Ok(())
+    nameable(name)
 }
 
 /// Somebody who can do everything has to be left; all owners are held.

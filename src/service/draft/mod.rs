@@ -32,7 +32,7 @@ pub use crate::store::draft::{DraftText, Fate};
 /// Drafts of a member.
 const MOST: i64 = 500;
 /// Of those that were left unfinished so many are told of.
-const UNFILED: i64 = 5;
+const UNFILED: i64 = 20;
 /// Octets of the text, of a list of addresses, of the subject.
 const BODY: usize = 1 << 20;
 const LIST: usize = 64 << 10;

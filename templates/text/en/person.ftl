@@ -64,4 +64,5 @@ done-person-quota = Space for mail is now: { $thing }.
 done-person-suspended = { $thing } is suspended.
 done-person-resumed = { $thing } can sign in again.
 done-person-address-added = { $thing } is added.
+done-person-address-there = { $thing } is one of their addresses already.
 done-person-address-removed = { $thing } is removed.

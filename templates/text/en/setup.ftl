@@ -10,7 +10,7 @@ setup-begin = Begin
 
 setup-link-title = This link can’t be used here
 setup-link-elsewhere = Somebody, perhaps you, opened it in another browser on { $at }. It belongs to that browser now.
-setup-link-over = It is mistyped, was used already, or is more than an hour old.
+setup-link-over = It is mistyped, was used already, is more than an hour old, or a newer one was made.
 setup-link-do = Make a new link on the server; the old one is void then:
 
 setup-steps = Steps
@@ -67,5 +67,6 @@ setup-finish = Finish
 
 setup-done-title = Your server is set up
 setup-done-words = Now others can have mailboxes here. You make the account and hand over a link; each chooses a password that you never see.
+setup-done-restart = Restart Mailstead when it suits you: from then on it is called { $host }. A certificate that it made itself is made anew for that name, so browsers ask once more.
 setup-done-people = Add people
 setup-done-second = Make a second owner soon: if you lose phone and recovery codes, somebody else can still look after the server.

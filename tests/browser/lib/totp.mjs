@@ -24,9 +24,10 @@ export function code(secret, step) {
 
 /** A code that is taken now and was not used by us before; it waits for one where it must. */
 export async function nextCode(secret) {
-  const now = () => Math.floor(Date.now() / STEP);
-  // The server takes the step before and the one after too: three sign-ins need no waiting.
-  const step = Math.max(now() - 1, (used.get(secret) ?? 0) + 1);
+  const now = (ahead = 0) => Math.floor((Date.now() + ahead) / STEP);
+  // The server takes the step before and the one after too: three sign-ins need no waiting. The step before goes out of
+  // date when this one ends: near that end it is not begun with.
+  const step = Math.max(now(STEP / 2) - 1, (used.get(secret) ?? 0) + 1);
   while (step > now() + 1) await new Promise((done) => setTimeout(done, 500));
   used.set(secret, step);
   return code(secret, step);

@@ -107,9 +107,15 @@ async fn scripts_keep_what_is_typed_and_are_told_when_the_session_is_over() {
     let left = desk.browser.post(&at, &[("revision", "1"), ("subject", "Typed on"), ("leaving", "1")]).await;
     assert_eq!(left.status, 200, "{}", left.body);
     assert_eq!(desk.subjects("Drafts").await, ["Typed on"]);
+    // What is saved as it stands is put aside by itself.
+    desk.browser.post(&at, &[("revision", "2"), ("subject", "Typed at last")]).await;
+    assert_eq!(desk.subjects("Drafts").await, ["Typed on"]);
+    let aside = desk.browser.post(&at, &[("aside", "1")]).await;
+    assert_eq!(aside.status, 200, "{}", aside.body);
+    assert_eq!(desk.subjects("Drafts").await, ["Typed at last"]);
     desk.browser.cookies.remove("__Host-ms");
     desk.browser.cookies.insert("__Host-ms".into(), "x".repeat(43));
-    let over = desk.browser.post(&at, &[("revision", "2"), ("subject", "Lost?")]).await;
+    let over = desk.browser.post(&at, &[("revision", "3"), ("subject", "Lost?")]).await;
     assert_eq!(over.status, 401);
 }
 

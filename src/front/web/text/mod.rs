@@ -1,5 +1,6 @@
 //! Everything a page says, from the Fluent catalogues in `templates/text/<language>/*.ftl`.
 
+use crate::model::shown::is_bidi_control;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use rust_embed::RustEmbed;
@@ -88,8 +89,12 @@ fn accents(text: &str) -> Cow<'_, str> {
     text.chars().map(|c| FROM.chars().position(|f| f == c).and_then(|at| TO.chars().nth(at)).unwrap_or(c)).collect()
 }
 
-/// A text of a reader's between directional isolates (UAX #9) where it could turn the sentence around it.
+/// A text of a reader's between directional isolates (UAX #9) where it could turn the sentence around it; what would break
+/// out of them is gone.
 fn isolate(text: &str) -> Cow<'_, str> {
+    if text.contains(is_bidi_control) {
+        return isolate(&text.replace(is_bidi_control, "")).into_owned().into();
+    }
     let turns = |c: char| matches!(c, '\u{590}'..='\u{8ff}' | '\u{200f}' | '\u{fb1d}'..='\u{fefc}');
     if text.contains(turns) { format!("\u{2068}{text}\u{2069}").into() } else { text.into() }
 }

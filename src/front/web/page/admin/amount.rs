@@ -32,8 +32,10 @@ impl Amount {
         Self { number, unit: unit.to_owned(), units: SIZES }
     }
 
-    pub fn time(seconds: u64) -> Self {
-        let (number, unit) = split(seconds, TIMES, "d");
+    /// `most`: 0 has the largest unit of which there can be more than one.
+    pub fn time(seconds: u64, most: u64) -> Self {
+        let usual = TIMES.iter().find(|(_, size)| most > *size).map_or("s", |(unit, _)| unit);
+        let (number, unit) = split(seconds, TIMES, usual);
         Self { number: number.to_string(), unit: unit.to_owned(), units: TIMES }
     }
 
@@ -79,8 +81,9 @@ mod tests {
             assert_eq!(parse_size(&Amount::size(Some(octets)).written()), Some(octets));
         }
         for seconds in [0, 1, 90, 300, 7200, 5 * 86_400, 86_401] {
-            assert_eq!(parse_duration(&Amount::time(seconds).written()), Some(seconds));
+            assert_eq!(parse_duration(&Amount::time(seconds, 86_400).written()), Some(seconds));
         }
+        assert_eq!([60, 3600, 30 * 86_400].map(|most| Amount::time(0, most).written()), ["0s", "0m", "0d"]);
         assert_eq!(Amount::size(None).written(), "");
         let typed = |number: &str| Amount { number: number.into(), unit: "GiB".into(), units: SIZES }.written();
         assert_eq!(["5", "5MiB", "five", "1.5"].map(typed), ["5GiB", "5MiB", "five", "1.5"]);

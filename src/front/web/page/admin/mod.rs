@@ -16,7 +16,7 @@ use crate::front::web::router::Route;
 use crate::front::web::ui::Ui;
 use crate::model::address::{Address, Domain};
 use crate::service::Refusal;
-use crate::service::account::Role;
+use crate::service::account::{BAD_NAME, Role};
 
 pub(super) fn routes() -> Vec<Route> {
     [people::routes(), add::routes(), person::routes(), domains::routes(), settings::routes(), audit::routes()]
@@ -35,6 +35,7 @@ fn problem(ui: &Ui, field: &str, refusal: Refusal) -> Result<Problems, Fault> {
         Refusal::Invalid(_) | Refusal::InUse(_) | Refusal::Limit(_) => refusal_words(ui, &refusal),
         _ => return Err(refusal.into()),
     };
+    let field = if matches!(refusal, Refusal::Invalid(BAD_NAME)) { "name" } else { field };
     Ok(vec![(field.to_owned(), words)])
 }
 

@@ -404,8 +404,10 @@ async fn add_address(
     let alias = if form.has("undo") { Ok(address(form.line("undo"))?) } else { address_of(&ui, &form) };
     let thing = alias.as_ref().map_or_else(|_| String::new(), Address::to_string);
     let problems = match alias {
-        // Sent twice.
-        Ok(_) if desk.known.addresses.contains(&thing) => Vec::new(),
+        // Sent twice, or theirs from long ago: no undo takes that away.
+        Ok(_) if desk.known.addresses.contains(&thing) => {
+            return Ok(desk.done(&visitor, "address-there", &thing, "", ""));
+        }
         Ok(alias) => {
             let accounts = &desk.web.services().accounts;
             let added = accounts.alias_add(&desk.actor, &alias, std::slice::from_ref(&desk.address)).await;

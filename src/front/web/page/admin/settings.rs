@@ -123,7 +123,7 @@ fn input(ui: &Ui, kind: Kind, raw: &str) -> Input {
     match kind {
         Kind::Switch => Input::Switch(raw == "true"),
         Kind::Size { .. } => Input::Amount(Amount::size(parse_size(raw))),
-        Kind::Duration { .. } => Input::Amount(Amount::time(parse_duration(raw).unwrap_or(0))),
+        Kind::Duration { most, .. } => Input::Amount(Amount::time(parse_duration(raw).unwrap_or(0), most)),
         Kind::Count { .. } | Kind::Text(_) => Input::Line(raw.to_owned()),
         Kind::Word(all) => {
             let choice = |word: &&str| Choice {

@@ -205,7 +205,8 @@ fn text_of(start: &Start, sender: &Address) -> DraftText {
 fn wrote(ui: &Ui, head: &Head, at: &str) -> String {
     let nobody = Person::default();
     let sender = head.from.first().unwrap_or(&nobody);
-    let name = if sender.name.is_empty() { &sender.address } else { &sender.name };
+    let unnamed = sender.name.is_empty() || shown::passes_for_address(&sender.name);
+    let name = if unnamed { &sender.address } else { &sender.name };
     ui.say2("compose-wrote", "at", at, "name", name)
 }
 

@@ -134,6 +134,12 @@ async fn save(desk: &Desk, id: DraftId, revision: i64, text: &DraftText) -> Resu
     }
 }
 
+/// A draft whose text is kept already is left by a script: other clients see it in Drafts from now on.
+pub(super) async fn aside(desk: &Desk, id: DraftId) -> Result<Response, Fault> {
+    desk.web.services().drafts.close(desk.member.who(), id).await?;
+    Ok(data(&json!({})))
+}
+
 /// The answer to a script that keeps what is being typed.
 pub(super) async fn told(desk: &Desk, at: Option<DraftId>, kept: &Kept, form: &Fields) -> Result<Response, Fault> {
     let (services, ui) = (desk.web.services(), &desk.ui);

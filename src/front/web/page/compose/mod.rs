@@ -135,6 +135,9 @@ fn typed(form: &Fields) -> DraftText {
 
 /// The form: its text is kept first, then its files are taken, then its button does what it says.
 async fn write(desk: Desk, at: Option<DraftId>, mut form: FileForm) -> Result<Response, Fault> {
+    if let Some(id) = at.filter(|_| form.fields().has("aside")) {
+        return keep::aside(&desk, id).await;
+    }
     let text = typed(form.fields());
     let kept = match keep::keep(&desk, at, form.fields(), &text).await {
         Ok(kept) => kept,

@@ -158,6 +158,11 @@ impl Sheet {
         all.into_iter().find(|(name, _)| *name == field).map_or("", |(_, sentence)| sentence)
     }
 
+    /// Whether it comes back with all that was sent.
+    fn is_answer(&self) -> bool {
+        !self.problems.is_empty() || !self.doubts.is_empty() || self.note.is_some()
+    }
+
     fn title(&self) -> &'static str {
         match (self.source.map(|source| source.kind), self.mode, self.draft) {
             (Some(Kind::Draft), ..) => "compose-title-draft",

@@ -14,7 +14,7 @@ use super::sign_in::enter_with;
 use crate::model::address::Address;
 use crate::model::secret::Secret;
 use crate::service::Refusal;
-use crate::service::account::{Actor, Role};
+use crate::service::account::{Actor, BAD_NAME, Role};
 use crate::service::session::{Session, Stage};
 use crate::service::setup::{NewOwner, Opened, Progress, Step};
 use askama::Template;
@@ -117,7 +117,13 @@ struct Owner<'a> {
 /// # Errors
 /// [`Fault::NoPage`] for everybody else.
 async fn owner<'a>(web: &Web, visitor: &'a Visitor) -> Result<Owner<'a>, Fault> {
-    let session = visitor.session().filter(|session| session.role == Role::Owner).ok_or(Fault::NoPage)?;
+    let Some(session) = visitor.session() else {
+        // Who claimed it may have left before the end.
+        return Err(if web.services().setup.is_begun().await? { Fault::SignIn } else { Fault::NoPage });
+    };
+    if session.role != Role::Owner {
+        return Err(Fault::NoPage);
+    }
     if session.stage == Stage::SecondFactor {
         return Err(Fault::Unfinished("/sign-in/code"));
     }
@@ -202,6 +208,7 @@ async fn claim(
                 Err(refusal) => match (password_fault(&ui, &refusal), refusal) {
                     (Some(words), _) => problems.add("new-password", words),
                     (None, Refusal::Exists) => problems.add("address", ui.say("setup-address-taken")),
+                    (None, refusal @ Refusal::Invalid(BAD_NAME)) => problems.add("name", refusal_words(&ui, &refusal)),
                     (None, refusal @ Refusal::Invalid(_)) => problems.add("address", refusal_words(&ui, &refusal)),
                     (None, Refusal::NotFound) => return Ok(redirect("/setup")),
                     (None, other) => return Err(other.into()),

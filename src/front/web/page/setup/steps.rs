@@ -89,6 +89,8 @@ struct CertificatePage {
 #[template(path = "setup/done.html")]
 struct DonePage {
     ui: Ui,
+    /// The name that is in force after the next start; empty: it is already.
+    later: String,
 }
 
 /// What comes after the second factor is for a session that has it.
@@ -243,5 +245,9 @@ async fn finish(State(web): State<Web>, visitor: Visitor, _form: Fields) -> Resu
 
 async fn done(State(web): State<Web>, ui: Ui, visitor: Visitor) -> Result<Response, Fault> {
     let Owner { progress, .. } = owner(&web, &visitor).await?;
-    Ok(if progress.finished { show(&DonePage { ui }) } else { redirect("/setup") })
+    if !progress.finished {
+        return Ok(redirect("/setup"));
+    }
+    let later = Some(hostname(&web)).filter(|name| *name != web.options().hostname).unwrap_or_default();
+    Ok(show(&DonePage { ui, later }))
 }
