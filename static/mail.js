@@ -123,6 +123,9 @@ function growFrame(frame) {
     if (inside) new ResizeObserver(fit).observe(inside);
   };
   frame.addEventListener('load', watch);
+  // No style knows that the focus is inside.
+  addEventListener('blur', () => frame.classList.toggle('focus', document.activeElement === frame));
+  addEventListener('focus', () => frame.classList.remove('focus'));
   if (frame.contentDocument?.readyState === 'complete') watch();
 }
 

@@ -121,6 +121,25 @@ walk('two windows write two messages, and one message in two windows is not lost
   }
 });
 
+walk('what was refused or left is in Drafts, and goes into no other message', async (enter) => {
+  const { page } = await enter({ as: farid, at: '/mail/compose' });
+  await write(page, { to: 'nobody', subject: 'Refused', body: 'Mine' });
+  assert.equal((await press(page, 'Send')).status(), 422);
+  await page.goto(`${web}/mail/compose`);
+  assert.ok(await page.locator('[data-rescued]').isHidden());
+  await write(page, { subject: 'Left', body: 'Mine too' });
+  await page.locator('[data-saved]').filter({ hasText: /^Saved/ }).waitFor();
+  await page.goto(`${web}/mail`);
+  const row = (subject) => page.locator('[data-row]').filter({ hasText: subject });
+  await until(async () => {
+    await go(page, () => page.locator('#folder-list a', { hasText: 'Drafts' }).click());
+    return (await row('Refused').count()) && (await row('Left').count());
+  }, 'both are in Drafts');
+  await go(page, () => row('Refused').getByRole('link').click());
+  assert.ok(await page.locator('[data-rescued]').isHidden());
+  assert.equal(await page.getByLabel('Subject').inputValue(), 'Refused');
+});
+
 for (const javaScriptEnabled of [true, false]) {
   walk(
     `sent twice it is one message (scripts: ${javaScriptEnabled})`,

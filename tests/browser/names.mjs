@@ -114,11 +114,9 @@ trial('a forwarded message takes its files along', async (page) => {
     none(rows.flatMap(unseemly), start);
   }
   await reader.open('/mail/compose', 'a new message');
-  await page.locator('summary', { hasText: 'unfinished' }).click();
-  await page.getByRole('link', { name: `127 ${MARKUP}` }).waitFor();
-  await reader.quiet('what is unfinished');
   const drafts = page.locator('nav a', { hasText: 'Drafts' }).first();
   await go(() => drafts.click(), 'drafts');
+  await page.locator('[data-row]').filter({ hasText: `127 ${MARKUP}` }).waitFor();
   const [spot] = await page.locator('[data-list] [data-row]').evaluateAll((all) => all.map((one) => one.dataset.row));
   const path = `/mail/${spot.replace('.', '/')}`;
   await reader.open(path, 'a draft as a message');

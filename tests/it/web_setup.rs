@@ -196,7 +196,11 @@ async fn a_link_is_one_browsers_once_for_an_hour() {
     says(&second.post(&old, &YOU).await, 404, "opened it in another browser on");
     says(&first.get(&old).await, 200, "Step 1 of 6");
     let new = link(&house).await;
-    says(&first.get(&old).await, 404, "is mistyped, was used already, is more than an hour old, or a newer one was made");
+    says(
+        &first.get(&old).await,
+        404,
+        "is mistyped, was used already, is more than an hour old, or a newer one was made",
+    );
     says(&begin(&mut first, &new).await, 200, "Step 1 of 6");
     house.clock.advance(TimeDelta::minutes(61));
     says(&first.post(&new, &YOU).await, 404, "more than an hour old");

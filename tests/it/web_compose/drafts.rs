@@ -219,3 +219,13 @@ async fn while_the_database_is_away_nothing_typed_is_lost() {
     assert_eq!(desk.wait(11).await, 1);
     assert!(desk.house.inbox("bob").await[0].ends_with("<b>\r\nA long\r\nletter\r\n"));
 }
+
+#[tokio::test]
+async fn what_was_refused_and_left_is_offered() {
+    let mut desk = Desk::new().await;
+    let page = desk.browser.get("/mail/compose").await;
+    let fields = [("to", "nobody"), ("subject", "Left"), ("act", "send")];
+    assert_eq!(submit(&mut desk.browser, &page, &fields, &[]).await.status, 422);
+    let page = desk.browser.get("/mail/compose").await;
+    assert!(page.text().contains("You have an unfinished message") && page.text().contains("Left"), "{}", page.text());
+}
