@@ -1,7 +1,7 @@
 //! The web side in a real browser: each test starts the program and runs one script of `tests/browser` against it.
 
 use crate::harness::appliance::{Place, terminate};
-use crate::harness::chromium::{Tools, script, tools};
+use crate::harness::chromium::{Tools, script, script_in, tools};
 use crate::harness::demo;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -77,7 +77,7 @@ fn journey(scripts: &str) {
     let link = said.split_whitespace().find(|word| word.starts_with("https://")).unwrap();
     let web = ready["web"].as_str().unwrap();
     let environment = [("MAILSTEAD_LINK", link), ("MAILSTEAD_WEB", web), ("MAILSTEAD_SCRIPTS", scripts)];
-    script("journey", &environment);
+    script_in(&format!("journey-{scripts}"), "journey", &environment);
     let refused = place.run(&["setup-link"], "");
     let words = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && words.contains("this server has an owner"), "{words}");

@@ -34,9 +34,14 @@ pub fn tools(path: &str) -> Tools {
 /// # Panics
 /// With all that the script said, if it fails or takes longer than [`LIMIT`].
 pub fn script(name: &str, environment: &[(&str, &str)]) {
+    script_in(name, name, environment);
+}
+
+/// The same with a folder of its own below BUILD_FOLDER/browser, for a script that is run in two ways at once.
+pub fn script_in(folder: &str, name: &str, environment: &[(&str, &str)]) {
     let path = std::env::var("PATH").unwrap_or_default();
     let tools = tools(&path);
-    let artefacts = build_folder().join("browser").join(name);
+    let artefacts = build_folder().join("browser").join(folder);
     // What an earlier run left would pass for this one's.
     let _ = std::fs::remove_dir_all(&artefacts);
     std::fs::create_dir_all(&artefacts).unwrap();
