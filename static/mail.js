@@ -379,6 +379,7 @@ class Draft {
 
   // Only what was typed is kept, on this device, and only until the server has it.
   hold() {
+    if (!this.words.rescue) return false;
     try {
       localStorage.setItem(this.key(), this.text());
       return true;
@@ -404,6 +405,7 @@ class Draft {
   // draft. It never goes into another message.
   kept() {
     const { rescue } = this.words;
+    if (!rescue) return [];
     const [at, who, ...more] = rescue.split(' ');
     const isNew = !more.length && find('[name=form]', this.form);
     const fits = (name) => (isNew ? name.startsWith(`${at} `) && name.split(' ').includes(who) : name.startsWith(`${rescue} `));
