@@ -295,17 +295,22 @@ impl Writing<'_> {
             if self.uploads.room.is_full() {
                 return Err(Refusal::Full);
             }
-            if self.uploads.usage(self.account, None).await?.octets > self.uploads.most() {
-                return Err(TOO_MANY);
-            }
+            self.look().await?;
         }
         Ok(())
+    }
+
+    async fn look(&self) -> Result<()> {
+        let used = self.uploads.usage(self.account, None).await?.octets;
+        if used > self.uploads.most() { Err(TOO_MANY) } else { Ok(()) }
     }
 
     async fn finish(mut self) -> Result<()> {
         if !self.chunk.is_empty() {
             self.flush().await?;
         }
+        // Of two that end at once, one at least sees all that both have written.
+        self.look().await?;
         let Base { store, clock, .. } = &self.uploads.base;
         let mut tx = store.begin().await?;
         check_open(&mut tx, self.draft).await?;
