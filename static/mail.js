@@ -12,14 +12,14 @@
 // iframe[data-frame]          grows to the height of its message
 //
 // <form data-compose>         a message that is being written
-//   data-save="URL"           POST of the form, answered {"revision":"…","words":"Saved 10:44"}; with {"at":"URL","files":"<li>…"}
-//                             where the draft is at another URL from now on; "loud": the words are read out. A file is
+//   data-save="URL"           POST of the form, answered {"revision":"…"}, with "words" where there is more to say than that it
+//                             is kept, and {"at":"URL","files":"<li>…"} where the draft is at another URL from now on. A file is
 //                             POSTed to at + "/file", answered with its <li> and [data-used], or with a sentence and another status
 //   data-limit                octets of all files
 //   data-too-big, data-away, data-failed   sentences; {name} is the file
 //   data-rescue="KEY"         where the text is kept when the server is away, with the key of the form where it has no draft yet
 //   data-heard                the answer to what was sent: the server has the text
-//   data-kept                 sentence; {at} is the time at which the server has got it all
+//   data-kept, data-refused   sentences: the server has it all, since {at}; it did not take it
 //   [data-saved] its state; [data-files] list of files; [data-parts] files to choose from before there is a draft
 //   [data-rescued] hidden     offers text that was kept; [data-rescue-take] and [data-rescue-drop] in it
 // <dialog id="sign-in-again"> with [data-slot]: where one signs in again without leaving what is being written
@@ -309,8 +309,12 @@ class Draft {
       if (await signInAgain()) setTimeout(() => this.save());
       return;
     }
-    if (!answer.ok) return this.keep();
-    const { revision, words, at, files, loud } = await answer.json();
+    if (answer.status >= 500) return this.keep();
+    if (!answer.ok) {
+      this.hold();
+      return this.tell(this.words.refused);
+    }
+    const { revision, words, at, files } = await answer.json();
     find('[name=revision]', this.form).value = revision;
     this.forget();
     if (at) this.move(at, files);
@@ -318,7 +322,7 @@ class Draft {
     this.unfiled = true;
     const lang = navigator.languages.find((tag) => tag.startsWith(root.lang)) ?? root.lang;
     const now = new Date().toLocaleTimeString(lang, { timeStyle: 'short' });
-    this.tell(loud ? words : this.words.kept.replace('{at}', () => now), !loud);
+    this.tell(words ?? this.words.kept.replace('{at}', () => now), !words);
   }
 
   // The draft is at another place from now on: a new one was made.

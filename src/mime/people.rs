@@ -37,6 +37,13 @@ impl Person {
         Address::parse(&self.address).ok()
     }
 
+    /// What one is called where there is no room for both: the name; the address where there is none, or one that passes for
+    /// an address, which anybody can write.
+    pub fn called(&self) -> &str {
+        let is_name = self.address.is_empty() || !shown::passes_for_address(&self.name);
+        if is_name && !self.name.is_empty() { &self.name } else { &self.address }
+    }
+
     /// The same person as a page may show it.
     pub fn shown(&self) -> Self {
         Self { name: shown::line(&self.name, NAME), address: shown::line(&self.address, 320) }

@@ -67,9 +67,9 @@ pub fn passes_for_address(text: &str) -> bool {
     text.split_whitespace().any(is_address)
 }
 
-/// Whether nothing in it is invisible or reorders its neighbours; joiners may be in it.
+/// Whether nothing in it is invisible, a control or reorders its neighbours; joiners may be in it.
 pub fn is_seen(text: &str) -> bool {
-    !text.chars().any(|c| is_bidi_control(c) || is_invisible(c))
+    !text.chars().any(|c| c.is_control() || is_bidi_control(c) || is_invisible(c))
 }
 
 /// Whether it is shown as it is, and no other text looks the same by its form alone: NFKC, nothing invisible, nothing that
@@ -141,7 +141,7 @@ mod tests {
         for text in ["Lists", "100 %", "ä b", "👩\u{200D}💻", "نامه\u{200C}ها"] {
             assert!(is_seen(text), "{text:?}");
         }
-        for text in ["Inb\u{200B}ox", "a\u{202E}b", "\u{FEFF}"] {
+        for text in ["Inb\u{200B}ox", "a\u{202E}b", "\u{FEFF}", "a\tb"] {
             assert!(!is_seen(text), "{text:?}");
         }
     }

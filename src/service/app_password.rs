@@ -52,11 +52,7 @@ impl AppPasswords {
     /// [`Refusal::Stale`].
     pub async fn make(&self, who: &Identity, origin: &Origin, label: &str) -> Result<Made> {
         let label = label.trim();
-        if label.is_empty()
-            || label.chars().count() > LABEL
-            || label.chars().any(char::is_control)
-            || !shown::is_seen(label)
-        {
+        if label.is_empty() || label.chars().count() > LABEL || !shown::is_seen(label) {
             return Err(Refusal::Invalid("an app password has a name of 1 to 60 characters"));
         }
         let password = fresh(GROUPS)?;

@@ -10,6 +10,7 @@ use super::token::Token;
 use super::vault::Vault;
 use super::{Base, Refusal, Result};
 use crate::model::address::Address;
+use crate::model::ids::AccountId;
 use crate::model::secret::Secret;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
@@ -222,10 +223,10 @@ impl Setup {
         Ok(who)
     }
 
-    /// Whether somebody claimed the server and has not come to the end of its setup.
-    pub async fn is_begun(&self) -> Result<bool> {
+    /// Who claimed the server, while they have not come to the end of its setup.
+    pub async fn left_by(&self) -> Result<Option<AccountId>> {
         let state = self.base.store.setup_state().await?;
-        Ok(state.is_some_and(|(owner, _, done_at)| owner.is_some() && done_at.is_none()))
+        Ok(state.and_then(|(owner, _, done_at)| owner.filter(|_| done_at.is_none())))
     }
 
     /// How far the setup is.
@@ -244,18 +245,6 @@ impl Setup {
             done.retain(|step| *step != Step::CodesKept);
         }
         Ok(Progress { done, finished: done_at.is_some(), is_claimers: actor.account == Some(owner) })
-    }
-
-    /// Whether who claimed the server has left its setup before the end.
-    ///
-    /// # Errors
-    /// None of its own.
-    pub async fn is_left(&self, actor: &Actor) -> Result<bool> {
-        match self.progress(actor).await {
-            Ok(progress) => Ok(!progress.finished && progress.is_claimers),
-            Err(Refusal::Denied | Refusal::NotFound) => Ok(false),
-            Err(other) => Err(other),
-        }
     }
 
     /// Remembers a step as done. [`Step::You`] and [`Step::SecondFactor`] are what they are.

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { look } from './lib/look.mjs';
 import { row, write } from './lib/mail.mjs';
 import { artefact, directory, member, web } from './lib/place.mjs';
-import { submit } from './lib/sign_in.mjs';
+import { signIn, submit } from './lib/sign_in.mjs';
 import { deliver } from './lib/smtp.mjs';
 import { go, press, until, walk } from './lib/walk.mjs';
 
@@ -119,6 +119,24 @@ walk('two windows write two messages, and one message in two windows is not lost
     assert.equal(await one.getByRole('textbox', { name: 'Message' }).inputValue(), body);
     await press(one, 'Discard this draft');
   }
+});
+
+walk('a session that begins anew elsewhere goes on with what is written', async (enter) => {
+  const { page, watch } = await enter({ as: farid, at: '/mail/compose' });
+  const saved = page.locator('[data-saved]').filter({ hasText: /^Saved/ });
+  await write(page, { subject: 'Begun before', body: 'One' });
+  await saved.waitFor();
+  const other = await page.context().newPage();
+  await other.goto(`${web}/mail`);
+  await other.locator('[popovertarget="account"]').click();
+  await press(other, 'Sign out');
+  await signIn(other, farid);
+  await page.locator('[data-saved]').evaluate((place) => (place.textContent = ''));
+  await write(page, { body: 'Two' });
+  await saved.waitFor();
+  await page.reload();
+  assert.equal(await page.getByRole('textbox', { name: 'Message' }).inputValue(), 'Two');
+  await watch.take();
 });
 
 walk('what was refused or left is in Drafts, and goes into no other message', async (enter) => {

@@ -359,8 +359,7 @@ pub const BAD_NAME: &str = "a name has at most 100 characters, all of which can 
 /// # Errors
 /// [`Refusal::Invalid`] with [`BAD_NAME`].
 fn nameable(name: &str) -> Result<()> {
-    let is_fine = name.chars().count() <= 100 && !name.chars().any(char::is_control) && shown::is_seen(name);
-    if is_fine { Ok(()) } else { Err(Refusal::Invalid(BAD_NAME)) }
+    if name.chars().count() <= 100 && shown::is_seen(name) { Ok(()) } else { Err(Refusal::Invalid(BAD_NAME)) }
 }
 
 /// Whether an account may be called so.

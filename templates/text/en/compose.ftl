@@ -62,6 +62,7 @@ compose-attachment-words = attached, attachment, attachments, attaching, enclose
 ## Kept while it is written
 compose-kept = Saved { $at }
 compose-away = The server can’t be reached. What you write is kept on this device and saved as soon as it is back.
+compose-not-kept = This could not be saved. Press Save to see why.
 compose-conflict = This draft was changed in another window meanwhile. Nothing is lost: what you wrote here is a draft of its own now.
 compose-conflict-other = Open the other one
 compose-gone = The draft was sent or discarded in another window meanwhile. What you wrote here is a draft of its own now.

@@ -17,11 +17,7 @@ pub(super) fn routes() -> Vec<Route> {
 async fn home(State(web): State<Web>, visitor: Visitor) -> Result<Response, Fault> {
     let Some(session) = visitor.session() else { return Ok(redirect("/sign-in")) };
     // Who claimed the server and left is led on where they were.
-    if session.role == Role::Owner && session.stage == Stage::Open {
-        let actor = web.services().accounts.acting(&session.who, &visitor.origin()).await?;
-        if web.services().setup.is_left(&actor).await? {
-            return Ok(redirect("/setup"));
-        }
-    }
-    Ok(redirect("/mail"))
+    let is_owner = session.role == Role::Owner && session.stage == Stage::Open;
+    let is_theirs = is_owner && web.services().setup.left_by().await? == Some(session.who.account());
+    Ok(redirect(if is_theirs { "/setup" } else { "/mail" }))
 }

@@ -140,7 +140,7 @@ async fn list(
     let rows = page.people.iter().map(|person| Row::new(&ui, person)).collect();
     let alone = counts.is_some_and(|counts| counts.all() == 1);
     let tabs = tabs(&ui, &q, state, counts);
-    let unfinished = web.services().setup.is_left(&actor).await?;
+    let unfinished = web.services().setup.left_by().await? == Some(member.who().account());
     Ok(show(&PeoplePage { ui, q, tabs, state, rows, first, next, alone, unfinished }))
 }
 

@@ -203,11 +203,7 @@ fn text_of(start: &Start, sender: &Address) -> DraftText {
 
 /// The line above a quote.
 fn wrote(ui: &Ui, head: &Head, at: &str) -> String {
-    let nobody = Person::default();
-    let sender = head.from.first().unwrap_or(&nobody);
-    let unnamed = sender.name.is_empty() || shown::passes_for_address(&sender.name);
-    let name = if unnamed { &sender.address } else { &sender.name };
-    ui.say2("compose-wrote", "at", at, "name", name)
+    ui.say2("compose-wrote", "at", at, "name", head.from.first().map_or("", Person::called))
 }
 
 /// The lines above a forwarded text.

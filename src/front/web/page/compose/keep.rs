@@ -142,20 +142,15 @@ pub(super) async fn aside(desk: &Desk, id: DraftId) -> Result<Response, Fault> {
 
 /// The answer to a script that keeps what is being typed.
 pub(super) async fn told(desk: &Desk, at: Option<DraftId>, kept: &Kept, form: &Fields) -> Result<Response, Fault> {
-    let (services, ui) = (desk.web.services(), &desk.ui);
+    let ui = &desk.ui;
     if form.has("leaving") {
         // Other clients see it in Drafts now. Where that can't be it stays here, and is offered at the next visit.
-        let _ = services.drafts.close(desk.member.who(), kept.id).await;
+        let _ = desk.web.services().drafts.close(desk.member.who(), kept.id).await;
     }
-    let now = ui.brief(&services.clock.now());
-    let words = match (kept.note, kept.problems.first()) {
-        (Some(note), _) => ui.say(note.key()),
-        (None, Some((_, words))) => words.clone(),
-        (None, None) => ui.say1("compose-kept", "at", now),
-    };
-    let moved = at != Some(kept.id);
-    let mut answer = json!({ "revision": kept.revision.to_string(), "words": words, "loud": kept.note.is_some() });
-    if moved {
+    let problem = || kept.problems.first().map(|(_, words)| words.clone());
+    let words = kept.note.map(|note| ui.say(note.key())).or_else(problem);
+    let mut answer = json!({ "revision": kept.revision.to_string(), "words": words });
+    if at != Some(kept.id) {
         answer["at"] = href(kept.id).into();
         answer["files"] = file::rows(&desk.web, ui, &desk.member, kept.id).await?.into();
     }

@@ -242,13 +242,8 @@ fn other(ui: &Ui, line: &Line) -> Other {
 
 fn top(ui: &Ui, message: &Opened, head: &Head, origin: &Origin) -> Top {
     let sender = head.from.first().cloned().unwrap_or_default();
-    // A name that looks like an address is believed as little as in the list.
-    let unnamed = sender.name.is_empty() || (shown::passes_for_address(&sender.name) && !sender.address.is_empty());
-    let name = match (unnamed, sender.address.is_empty()) {
-        (false, _) => sender.name.clone(),
-        (true, false) => sender.address.clone(),
-        (true, true) => ui.say("mail-nobody"),
-    };
+    let name =
+        Some(sender.called()).filter(|name| !name.is_empty()).map_or_else(|| ui.say("mail-nobody"), str::to_owned);
     let at = head.date.map_or(message.row.internal_date, |date| date.to_utc());
     let all = [
         ("mail-from", &head.from),
@@ -287,7 +282,7 @@ fn verdict(ui: &Ui, origin: &Origin) -> (&'static str, String) {
 fn summary(ui: &Ui, head: &Head) -> String {
     let count = head.to.len() + head.cc.len();
     let Some(first) = head.to.first().or(head.cc.first()) else { return ui.say("mail-to-nobody") };
-    let name = if first.name.is_empty() { &first.address } else { &first.name };
+    let name = first.called();
     match count {
         1 => ui.say1("mail-to-name", "name", name),
         _ => ui.say2("mail-to-others", "name", name, "count", count - 1),

@@ -119,7 +119,8 @@ struct Owner<'a> {
 async fn owner<'a>(web: &Web, visitor: &'a Visitor) -> Result<Owner<'a>, Fault> {
     let Some(session) = visitor.session() else {
         // Who claimed it may have left before the end.
-        return Err(if web.services().setup.is_begun().await? { Fault::SignIn } else { Fault::NoPage });
+        let is_left = web.services().setup.left_by().await?.is_some();
+        return Err(if is_left { Fault::SignIn } else { Fault::NoPage });
     };
     if session.role != Role::Owner {
         return Err(Fault::NoPage);
