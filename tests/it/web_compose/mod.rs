@@ -70,7 +70,7 @@ fn field(page: &Answer, name: &str) -> String {
     let raw = match textarea.captures(&page.body) {
         Some(found) => found[1].to_owned(),
         None if page.body.contains(&format!("<select class=\"input\" id=\"{name}\"")) => {
-            let chosen = Regex::new(r#"<option value="([^"]*)" selected>"#).unwrap().captures(&page.body);
+            let chosen = Regex::new(r#"<option value="([^"]*)" selected"#).unwrap().captures(&page.body);
             chosen.map_or_else(String::new, |found| found[1].to_owned())
         }
         None => page.value(name).unwrap_or_default(),
